@@ -1,0 +1,79 @@
+import type { Dialect } from '../model/call.ts';
+import type { Failure } from '../model/failures.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { SandboxFile, SnapshotFacts, Toolbox } from '../sandboxes/provider.ts';
+
+/**
+ * The agent spec: everything Harbor has to know of a coding agent. An adapter is one file that exports one of these, and
+ * one line in registry.ts.
+ */
+export interface Agent {
+  readonly specificationVersion: 'agent-v1';
+  /** What requests call it: `codex`. */
+  readonly name: string;
+  /** The dialect in which it speaks to its model. */
+  readonly dialect: Dialect;
+  /** Which models it takes when a request names only a model. */
+  readonly ownsModel: (model: string) => boolean;
+  /** Why it cannot run in such an image, in one sentence; undefined where it can. */
+  readonly unsupportedIn: (facts: SnapshotFacts) => string | undefined;
+  /** Its native binaries for such an image; absent where the image brings the agent itself. */
+  readonly toolbox?: (facts: SnapshotFacts) => ToolboxSource;
+  /** What to write into the sandbox and what to start there. */
+  readonly prepare: (run: AgentRun) => AgentCommand;
+  /** What the agent itself said of its end, read from the last bytes of its output; undefined where it says nothing. */
+  readonly explainFailure: (outputTail: string, exitCode: number) => Failure | undefined;
+}
+
+/** Where an agent's binaries come from: platform packages of npm, pinned by version and integrity. */
+export interface ToolboxSource {
+  readonly name: string;
+  readonly version: string;
+  readonly packages: readonly ToolboxPackage[];
+}
+
+export interface ToolboxPackage {
+  /** npm's name and version of it. */
+  readonly spec: string;
+  /** npm's `dist.integrity` (sha512, base64). */
+  readonly integrity: string;
+  /** Folder inside the package that is taken, e.g. `vendor/x86_64-unknown-linux-musl`. */
+  readonly root: string;
+  /** Parts of it that no rollout needs. */
+  readonly skip: readonly string[];
+  /** A file that must be there and executable afterwards. */
+  readonly executable: string;
+}
+
+/** Makes a source's folder on this machine. */
+export type EnsureToolbox = (source: ToolboxSource, signal: AbortSignal) => Promise<Toolbox>;
+
+export interface AgentRun {
+  readonly rolloutId: string;
+  readonly attempt: number;
+  readonly traceCorrelationId: string;
+  readonly seed: number | null;
+  /** What the agent shall do. null only for an image's own entrypoint, which may know by itself. */
+  readonly instruction: string | null;
+  readonly model: string | null;
+  /** `policy.config`, less what Harbor itself reads of it. */
+  readonly settings: JsonObject;
+  /** `http://<host>:<port>`, no path. */
+  readonly interceptorUrl: string;
+  /** The attempt's own token: the only key that the agent gets. */
+  readonly token: string;
+  readonly timeoutSeconds: number;
+  readonly entrypoint: { readonly command: string; readonly mode: 'file' | 'stdio' | 'command' };
+  /** The rollout request as it came, for an own entrypoint. */
+  readonly request: JsonObject;
+  /** A folder of the agent's own in the sandbox, outside the working directory. */
+  readonly home: string;
+}
+
+export interface AgentCommand {
+  readonly files: readonly SandboxFile[];
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** A file in the sandbox that becomes stdin; default `/dev/null`. */
+  readonly stdin?: string;
+}

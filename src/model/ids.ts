@@ -1,0 +1,30 @@
+/**
+ * Names that are fixed before the thing they name is made, so that a second maker finds the first one's work. Free of
+ * Node, so that workflows may use it.
+ */
+
+export const taskQueue = 'harbor';
+
+/** Rollout ids are ULIDs, or a caller's own word in the same alphabet (it becomes part of container names). */
+export const rolloutIdPattern = /^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$/;
+
+export const rolloutWorkflowId = (rolloutId: string): string => `rollout/${rolloutId}`;
+
+export const deploymentWorkflowId = (organization: string, name: string, generation: number): string =>
+  `deployment/${organization}/${name}/${generation}`;
+
+export const buildWorkflowId = (provider: string, contentHash: string): string => `build/${provider}/${contentHash}`;
+
+/** What a sandbox is for; part of its name. Verify and regrade boxes come with the separate verifier. */
+export type SandboxRole = 'agent';
+
+export const sandboxName = (rolloutId: string, attempt: number, role: SandboxRole): string =>
+  `harbor-${rolloutId}-a${attempt}-${role}`;
+
+/** A log's place in the store. */
+export const agentLogId = (rolloutId: string, attempt: number): string => `rollout/${rolloutId}/${attempt}/agent`;
+export const testsLogId = (rolloutId: string, attempt: number): string => `rollout/${rolloutId}/${attempt}/tests`;
+export const buildLogId = (provider: string, contentHash: string): string => `build/${provider}/${contentHash}`;
+
+/** One attempt, as the interceptor and its journal know it. */
+export const attemptKey = (rolloutId: string, attempt: number): string => `${rolloutId}.${attempt}`;

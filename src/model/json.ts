@@ -1,0 +1,41 @@
+import type { z } from 'zod';
+import { HarborError } from './errors.ts';
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** The one place that calls JSON.parse: text in, checked value out. Throws `invalid_request`. */
+export function parseJson<T>(text: string, schema: z.ZodType<T>, what = 'body'): T {
+  return check(parseUnchecked(text, what), schema, what);
+}
+
+/** As {@link parseJson}; undefined where the text is not JSON or not of that shape. */
+export function tryParseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Holds a value of unknown origin against its schema. Throws `invalid_request` that names the first field at fault. */
+export function check<T>(value: unknown, schema: z.ZodType<T>, what = 'body'): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue && issue.path.length > 0 ? issue.path.map(String).join('.') : what;
+  throw new HarborError('invalid_request', `${field}: ${issue?.message ?? 'does not fit'}`, {
+    field,
+    cause: parsed.error,
+  });
+}
+
+function parseUnchecked(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HarborError('invalid_request', `${what}: is not valid JSON`, { field: what, cause: error });
+  }
+}

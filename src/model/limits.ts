@@ -1,0 +1,32 @@
+/** Every number a caller can run into, in one place; the API documents them from here. */
+export const limits = {
+  /** Characters of a deployment's name. */
+  nameLength: 128,
+  /** Bytes of a context archive as it is sent (tar.gz), decoded from base64. The existing client's own limit. */
+  contextBytes: 100 * 1024 * 1024,
+  /** Bytes of a context once unpacked. Guards against archives that blow up. */
+  contextUnpackedBytes: 2 * 1024 * 1024 * 1024,
+  /** Entries of a context archive. */
+  contextEntries: 200_000,
+  dockerfileBytes: 1024 * 1024,
+  /** Bytes of any JSON body that carries no archive. */
+  jsonBodyBytes: 2 * 1024 * 1024,
+  instructionBytes: 512 * 1024,
+  envVars: 100,
+  envVarValueBytes: 32 * 1024,
+  /** Agent seconds, cores, MiB and MiB: [least, most, default]; the existing client's documented ranges. */
+  timeoutSeconds: [30, 3600, 300],
+  cpuCores: [1, 8, 2],
+  memoryMb: [512, 32_768, 4096],
+  diskMb: [1024, 102_400, 10_240],
+  /** Seconds for the tests where the task names none, and at most. */
+  testsTimeoutSeconds: [1, 7200, 600],
+  /** Seconds a synchronous rollout waits for a place before 429. */
+  capacityWaitSeconds: 30,
+  listPage: [1, 500, 50],
+  /** Bytes of result.json or a reward file that are read. */
+  resultBytes: 1024 * 1024,
+  /** Changed files that a diff shows in full, and bytes of each. */
+  diffFiles: 200,
+  diffFileBytes: 1024 * 1024,
+} as const;

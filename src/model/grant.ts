@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { ModelScript } from './task.ts';
 
-const scriptSchema = z.object({
+const scriptSchema: z.ZodType<ModelScript> = z.object({
   turns: z.array(z.object({ say: z.string().optional(), run: z.string().optional() })),
 });
 

@@ -1,9 +1,10 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { HarborError } from './errors.ts';
 
 /** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json());
 
 /** The one place that calls JSON.parse: text in, checked value out. Throws `invalid_request`. */
 export function parseJson<T>(text: string, schema: z.ZodType<T>, what = 'body'): T {
@@ -30,6 +31,11 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, what = 'body'): T
     field,
     cause: parsed.error,
   });
+}
+
+/** A value that came from JSON, as plain JSON again. */
+export function toJsonObject(value: object): JsonObject {
+  return parseJson(JSON.stringify(value), jsonObjectSchema);
 }
 
 function parseUnchecked(text: string, what: string): unknown {

@@ -26,6 +26,9 @@ export interface SandboxProvider {
   /** Files of a snapshot as it was built; a path that it lacks is left out. For diffs. */
   readSnapshot(name: string, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>>;
 
+  /** Where processes in a sandbox of that egress reach the interceptor: `http://<host>:<port>`, no path. Never changes. */
+  interceptorUrl(egress: EgressMode): string;
+
   /** A running sandbox of that name, made if it is not there; its files put in before its first command can run. */
   create(request: SandboxRequest): Promise<Sandbox>;
   /** Undefined where no sandbox has that name. */
@@ -115,10 +118,10 @@ export interface Toolbox {
 }
 
 export interface SandboxFile {
-  /** Absolute; parents are made. */
+  /** Absolute; parents are made. One that ends in `/` is a directory, and its content empty. */
   readonly path: string;
   readonly content: string | Buffer;
-  /** Default 0o644. */
+  /** Default 0o644, of a directory 0o755. */
   readonly mode?: number;
   /** Default: root. */
   readonly uid?: number;

@@ -1,0 +1,99 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
+import { toFailure } from '../model/errors.ts';
+
+/** Internal faults are tried this often at the same place before the workflow decides. */
+const internalTries = 5;
+
+/** Seconds between looks of an activity that waits for a place, by how many wait before it. */
+const capacityDelay = (ahead: number): string => `${Math.min(30, 0.5 + 0.25 * ahead)} seconds`;
+
+/** Beats come from a timer, so that a silent agent, a slow build or a long upload is never taken for a dead worker. */
+const beatMilliseconds = 1000;
+
+export interface ActivityScope {
+  /** Aborted when the workflow cancels and when the worker shuts down: see {@link isShutdown}. */
+  readonly signal: AbortSignal;
+  /** The workflow run on whose behalf this happens. */
+  readonly workflowRunId: string;
+  readonly workflowId: string;
+  /** Shown in the Temporal UI while it runs. */
+  readonly report: (details: string) => void;
+}
+
+export interface ActivityOptions {
+  /** Must come to its end: no failure of it is final. For what closes and cleans up. */
+  readonly persistent?: boolean;
+}
+
+/**
+ * Makes an activity of a function: a heartbeat by timer from its first line, failures that carry their class as type,
+ * and the difference between being cancelled and being detached from by a worker that shuts down.
+ */
+export function activity<Input, Output>(
+  work: (input: Input, scope: ActivityScope) => Promise<Output>,
+  { persistent = false }: ActivityOptions = {},
+): (input: Input) => Promise<Output> {
+  return async (input) => {
+    const context = Context.current();
+    const { workflowExecution, attempt } = context.info;
+    let details = '';
+    const beat = () => context.heartbeat(details);
+    beat();
+    const timer = setInterval(beat, beatMilliseconds);
+    try {
+      return await work(input, {
+        signal: context.cancellationSignal,
+        workflowRunId: workflowExecution?.runId ?? '',
+        workflowId: workflowExecution?.workflowId ?? '',
+        report: (text) => {
+          details = text;
+        },
+      });
+    } catch (error) {
+      throw toTemporal(error, context.cancellationSignal, persistent || attempt < internalTries);
+    } finally {
+      clearInterval(timer);
+    }
+  };
+}
+
+/** Another try is due at a time that the activity knows best. */
+export class NoPlace extends Error {
+  readonly ahead: number;
+  constructor(ahead: number) {
+    super(`all places for running rollouts are taken; ${ahead} wait before this one`);
+    this.ahead = ahead;
+  }
+}
+
+function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error {
+  if (isShutdown(signal)) {
+    return ApplicationFailure.create({
+      type: 'worker_shutdown',
+      message: 'the worker shuts down',
+      nonRetryable: false,
+    });
+  }
+  if (signal.aborted) return new CancelledFailure('cancelled');
+  if (error instanceof NoPlace) {
+    return ApplicationFailure.create({
+      type: 'capacity',
+      message: error.message,
+      nonRetryable: false,
+      nextRetryDelay: capacityDelay(error.ahead),
+    });
+  }
+  const failure = toFailure(error);
+  return ApplicationFailure.create({
+    type: failure.class,
+    message: failure.message,
+    nonRetryable: !(again && (failure.class === 'internal' || failure.class === 'capacity')),
+    cause: error instanceof Error ? error : undefined,
+  });
+}
+
+/** Whether an aborted signal means that this worker goes, and the work itself goes on elsewhere. */
+export function isShutdown(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof CancelledFailure && signal.reason.message === 'WORKER_SHUTDOWN';
+}

@@ -1,0 +1,143 @@
+import { CancelledFailure } from '@temporalio/common';
+import type { CallRecord } from '../model/call.ts';
+import { agentLogId } from '../model/ids.ts';
+import type { Failure } from '../model/failures.ts';
+import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
+import type { CommandEnd } from '../sandboxes/provider.ts';
+import type { AttemptRow } from '../store/attempts.ts';
+import { type ActivityScope, isShutdown } from './activity.ts';
+import { prepareAgent } from './agent-command.ts';
+import type { ActivityDeps } from './deps.ts';
+import { LogWriter } from './log-writer.ts';
+import { loadRollout, type StoredRollout } from './planning.ts';
+import { agentCommandId } from './sandbox-layout.ts';
+
+/**
+ * Starts the agent, or finds it at work, and follows it to its end: its own, its time's, or somebody's cancelling. From
+ * then on its token is dead and every call that it made is in the store.
+ */
+export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: ActivityScope): Promise<AgentOutcome> {
+  const { store, interceptor } = deps;
+  const { rolloutId, attempt } = ref;
+  const rollout = await loadRollout(store, deps.agents, rolloutId);
+  await store.rollouts.setStatus(rolloutId, scope.workflowRunId, 'running', attempt);
+  await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
+  const row = await store.attempts.get(rolloutId, attempt);
+  const log = await LogWriter.continue(store.logs, agentLogId(rolloutId, attempt));
+  const { end, stopped } = await follow(deps, rollout, row, log, scope);
+  await log.flush();
+
+  // A cancelled activity still has to see its calls home.
+  const signal = scope.signal.aborted ? new AbortController().signal : scope.signal;
+  await interceptor.drain(await interceptor.revoke(rolloutId, attempt, signal), signal);
+  await store.attempts.mark(rolloutId, attempt, 'agentEndedAt');
+  if (stopped === 'cancelled') throw new CancelledFailure('cancelled');
+
+  const calls = (await store.calls.list(rolloutId)).filter((call) => call.attempt === attempt);
+  return {
+    exitCode: end.kind === 'exited' ? end.exitCode : null,
+    failure:
+      stopped === 'timeout'
+        ? { class: 'agent_timeout', message: `the agent was stopped after ${rollout.plan.timeoutSeconds} seconds` }
+        : explain(rollout, end, log.tail, calls),
+    llmCalls: calls.length,
+    ...resources(end),
+  };
+}
+
+type Stopped = 'timeout' | 'cancelled' | undefined;
+
+/**
+ * Follows the agent. When its time is up or somebody cancels, its token dies first, so that nothing more is spent, then
+ * every process in the sandbox; what it had written until then is still read.
+ */
+async function follow(
+  deps: ActivityDeps,
+  rollout: StoredRollout,
+  row: AttemptRow,
+  log: LogWriter,
+  { signal, report }: ActivityScope,
+): Promise<{ readonly end: CommandEnd; readonly stopped: Stopped }> {
+  const { provider, interceptor } = deps;
+  const { argv, env, stdin } = prepareAgent(deps, rollout, row.attempt);
+  const { agentUser } = rollout.plan.settings;
+  const run = (until: AbortSignal) =>
+    provider.run(row.sandboxName, {
+      id: agentCommandId,
+      argv,
+      env,
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(agentUser === undefined ? {} : { user: agentUser }),
+      offset: log.length,
+      onOutput: (chunk) => {
+        report(`${log.length + chunk.length} bytes of output`);
+        return log.write(chunk);
+      },
+      signal: until,
+    });
+
+  const deadline = AbortSignal.timeout(millisecondsLeft(row, rollout.plan.timeoutSeconds));
+  try {
+    return { end: await run(AbortSignal.any([signal, deadline])), stopped: undefined };
+  } catch (error) {
+    const cancelled = signal.aborted && !isShutdown(signal);
+    if (!cancelled && !(deadline.aborted && !signal.aborted)) throw error;
+    const unhurried = new AbortController().signal;
+    await interceptor.revoke(row.rolloutId, row.attempt, unhurried);
+    await provider.quiesce(row.sandboxName, unhurried);
+    return { end: await run(unhurried), stopped: cancelled ? 'cancelled' : 'timeout' };
+  }
+}
+
+/** Time that the agent has left; time in which its sandbox was paused does not count. */
+function millisecondsLeft({ agentStartedAt, pausedMs }: AttemptRow, timeoutSeconds: number): number {
+  const used = Date.now() - (agentStartedAt?.getTime() ?? Date.now()) - pausedMs;
+  return Math.max(0, Math.ceil(timeoutSeconds * 1000 - used));
+}
+
+function explain({ plan }: StoredRollout, end: CommandEnd, tail: string, calls: readonly CallRecord[]): Failure | null {
+  if (end.kind === 'cut-off') {
+    return {
+      class: 'sandbox_lost',
+      message: 'the agent was killed from outside: neither its process nor its exit code is left',
+    };
+  }
+  if (end.exitCode === 0) return null;
+  if (end.oomKills !== null && end.oomKills > 0) {
+    return {
+      class: 'out_of_memory',
+      message: `the agent ended with exit code ${end.exitCode} after the kernel killed ${end.oomKills} of its processes for want of memory`,
+    };
+  }
+  return (
+    providerFailure(calls) ??
+    plan.agent.explainFailure(tail, end.exitCode) ?? {
+      class: 'agent_failed',
+      message: `${plan.agent.name} ended with exit code ${end.exitCode}`,
+    }
+  );
+}
+
+/** An agent that gave up on its last call did so for the provider's sake. */
+function providerFailure(calls: readonly CallRecord[]): Failure | undefined {
+  const last = calls.at(-1);
+  if (last?.status === 'http_error') {
+    return {
+      class: 'model_provider_failed',
+      message: `the LLM provider answered ${last.httpStatus} to the agent's last call`,
+    };
+  }
+  if (last?.status === 'reset') {
+    return {
+      class: 'model_provider_failed',
+      message: "the LLM provider could not be reached for the agent's last call",
+    };
+  }
+  return undefined;
+}
+
+function resources(end: CommandEnd): Pick<AgentOutcome, 'peakMemoryMb' | 'cpuSeconds' | 'oomKills'> {
+  if (end.kind === 'cut-off') return { peakMemoryMb: null, cpuSeconds: null, oomKills: null };
+  const { peakMemoryBytes, cpuSeconds, oomKills } = end;
+  return { peakMemoryMb: peakMemoryBytes === null ? null : Math.ceil(peakMemoryBytes / 2 ** 20), cpuSeconds, oomKills };
+}

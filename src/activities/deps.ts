@@ -1,0 +1,34 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { AgentRegistry } from '../agents/registry.ts';
+import type { EnsureToolbox } from '../agents/agent.ts';
+import type { Grant, Revocation } from '../model/grant.ts';
+import type { SandboxProvider } from '../sandboxes/provider.ts';
+import type { Store } from '../store/store.ts';
+
+/** What the activities work with; put together once, in the composition root. */
+export interface ActivityDeps {
+  readonly store: Store;
+  readonly provider: SandboxProvider;
+  readonly agents: AgentRegistry;
+  readonly ensureToolbox: EnsureToolbox;
+  readonly interceptor: AttemptGate;
+  readonly client: Client;
+  /** How many rollouts may run at once. */
+  readonly places: number;
+  /** Turns the name of something into a word that nobody without the installation's secret can guess. */
+  readonly unguessable: (name: string) => string;
+  readonly logger: Logger;
+}
+
+/** The interceptor, as an attempt sees it. */
+export interface AttemptGate {
+  /** The attempt's own token; always the same one. */
+  token(rolloutId: string, attempt: number): string;
+  /** Lets the attempt's token live. Idempotent; a revoked attempt cannot be granted again. */
+  grant(grant: Grant, signal: AbortSignal): Promise<void>;
+  /** Kills the token for ever and cuts what is streaming. Idempotent. */
+  revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<Revocation>;
+  /** Returns once every call that was made before a revocation is in the store. */
+  drain(revocation: Revocation, signal: AbortSignal): Promise<void>;
+}

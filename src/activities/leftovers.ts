@@ -1,0 +1,93 @@
+import { limits } from '../model/limits.ts';
+import { attemptKey, sandboxName } from '../model/ids.ts';
+import type { AttemptRef } from '../model/stages.ts';
+import type { ActivityScope } from './activity.ts';
+import type { ActivityDeps } from './deps.ts';
+import { diffOfWorkdir } from './diff.ts';
+import type { StoredRollout } from './planning.ts';
+import { listChanges, outbox } from './sandbox-layout.ts';
+import { readTarFiles } from './tar-files.ts';
+
+export const diffArtifact = 'workdir.diff';
+export const resultArtifact = 'result.json';
+
+/** What the agent's phase left behind. */
+export interface Leftovers {
+  /** result.json as it stands; undefined where there is none. */
+  readonly result: string | undefined;
+}
+
+/**
+ * Keeps what the agent left: the diff of its working directory and its result.json, both as artifacts. Before any test is
+ * put in, which would change the directory; once only.
+ */
+export async function collectLeftovers(
+  deps: ActivityDeps,
+  rollout: StoredRollout,
+  { rolloutId, attempt }: AttemptRef,
+  { signal, report }: ActivityScope,
+): Promise<Leftovers> {
+  const { store, provider } = deps;
+  const kept = (await store.artifacts.list(rolloutId)).filter((artifact) => artifact.attempt === attempt);
+  const keptResult = kept.find(({ name }) => name === resultArtifact);
+  if (kept.some(({ name }) => name === diffArtifact)) {
+    return { result: keptResult && (await store.blobs.get(keptResult.ref)).toString('utf8') };
+  }
+  report('reading what the agent left');
+  const sandbox = sandboxName(rolloutId, attempt, 'agent');
+  const nonce = deps.unguessable(`leftovers ${attemptKey(rolloutId, attempt)}`);
+  const files = await outboxFiles(deps, sandbox, nonce, signal);
+  const lines = (name: string): string[] =>
+    (files.get(name)?.toString('utf8') ?? '')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.replace(/^\.\//, ''));
+  const diff = await diffOfWorkdir({
+    provider,
+    sandbox,
+    snapshot: rollout.snapshot.name,
+    workdir: rollout.plan.settings.workdir ?? rollout.snapshot.facts.workdir,
+    changed: lines('changed'),
+    deleted: lines('deleted'),
+    nonce,
+    signal,
+  });
+  const keep = async (name: string, contentType: string, content: Buffer): Promise<void> =>
+    store.artifacts.add({
+      rolloutId,
+      attempt,
+      name,
+      contentType,
+      bytes: content.length,
+      ref: await store.blobs.put(content),
+    });
+  const result = files.get('result.json');
+  if (result) await keep(resultArtifact, 'application/json', result);
+  await keep(diffArtifact, 'text/x-diff; charset=utf-8', Buffer.from(diff));
+  return { result: result?.toString('utf8') };
+}
+
+/** An agent that was killed did not live to write its outbox; then it is written for it. */
+async function outboxFiles(
+  { provider }: ActivityDeps,
+  sandbox: string,
+  nonce: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const read = async () => {
+    const tar = await provider.get(sandbox, outbox, signal);
+    return tar && readTarFiles(tar, { fileBytes: limits.resultBytes, files: 10 });
+  };
+  const written = await read();
+  if (written) return written;
+  await provider.run(sandbox, {
+    id: `list-${nonce}`,
+    argv: ['sh', '-c', listChanges],
+    env: {},
+    user: '0',
+    offset: 0,
+    onOutput: () => {},
+    signal,
+  });
+  return (await read()) ?? new Map();
+}

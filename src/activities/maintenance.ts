@@ -1,0 +1,92 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { deploymentWorkflowId, rolloutWorkflowId } from '../model/ids.ts';
+import type { Failure } from '../model/failures.ts';
+import type { RolloutRow } from '../store/rollouts.ts';
+import type { ActivityScope } from './activity.ts';
+import type { ActivityDeps } from './deps.ts';
+import { collect } from './result.ts';
+import { teardown } from './sandbox.ts';
+
+/** What is younger than this may still be on its way. */
+const settlingMilliseconds = 60_000;
+
+/** A sandbox is nobody's only when it is older than this: its rollout may just not be written down yet. */
+const orphanMilliseconds = 10 * 60_000;
+
+/**
+ * Closes what Temporal no longer works on: rollouts that were terminated in its UI or vanished with it, and builds
+ * likewise. The workflow is the truth while it runs; a row without one would stay open for ever.
+ */
+export async function reconcile(deps: ActivityDeps, scope: ActivityScope): Promise<number> {
+  const before = new Date(Date.now() - settlingMilliseconds);
+  let closed = 0;
+  for (const row of await deps.store.rollouts.unsettled(before)) {
+    const failure = await lostBy(deps, rolloutWorkflowId(row.id), row.workflowRunId, 'rollout');
+    if (!failure) continue;
+    await settle(deps, row, failure, scope);
+    closed += 1;
+  }
+  for (const build of await deps.store.deployments.openBuilds(before)) {
+    const id = deploymentWorkflowId(build.organization, build.deploymentName, build.generation);
+    const failure = await lostBy(deps, id, null, 'build');
+    if (!failure) continue;
+    await deps.store.deployments.endBuild(build.id, { status: 'failed', errorMessage: failure.message });
+    closed += 1;
+  }
+  return closed;
+}
+
+/** How a workflow ended that should still be at work; undefined where it is. */
+async function lostBy(
+  { client }: ActivityDeps,
+  workflowId: string,
+  runId: string | null,
+  what: string,
+): Promise<Failure | undefined> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId, runId ?? undefined).describe();
+    if (status.name === 'RUNNING') return undefined;
+    return status.name === 'TERMINATED' || status.name === 'CANCELLED'
+      ? { class: 'cancelled', message: `the ${what}'s workflow was ${status.name.toLowerCase()}` }
+      : { class: 'internal', message: `the ${what}'s workflow ended as ${status.name.toLowerCase()} without a result` };
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return { class: 'internal', message: `the ${what}'s workflow is not known to Temporal` };
+  }
+}
+
+async function settle(deps: ActivityDeps, row: RolloutRow, failure: Failure, scope: ActivityScope): Promise<void> {
+  const attempt = Math.max(1, row.attempt);
+  const owner = { ...scope, workflowRunId: row.workflowRunId ?? '' };
+  await collect(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);
+  await teardown(deps, { rolloutId: row.id, attempt, failure, final: true }, scope);
+}
+
+/** Removes sandboxes of this installation that no open rollout owns. Goes by the provider's list, not by the store's. */
+export async function sweep(
+  { store, provider, logger }: ActivityDeps,
+
+  { signal, report }: ActivityScope,
+): Promise<number> {
+  const old = (await provider.list(signal)).filter(
+    ({ createdAt }) => Date.now() - createdAt.getTime() > orphanMilliseconds,
+  );
+  const owners = old.flatMap(({ labels }) => labels['harbor.rollout'] ?? []);
+  const live = await store.rollouts.live(owners);
+  let removed = 0;
+  for (const { name, labels } of old) {
+    const owner = labels['harbor.rollout'];
+    if (owner !== undefined && live.has(owner) && !(await ended(store, owner, Number(labels['harbor.attempt']))))
+      continue;
+    report(`removing ${name}`);
+    logger.info({ sandbox: name, rollout: owner }, 'removing a sandbox that nobody owns');
+    await provider.destroy(name);
+    removed += 1;
+  }
+  return removed;
+}
+
+async function ended(store: ActivityDeps['store'], rolloutId: string, attempt: number): Promise<boolean> {
+  const row = await store.attempts.find(rolloutId, attempt);
+  return row !== undefined && row.endedAt !== null;
+}

@@ -1,0 +1,127 @@
+import { check } from '../model/json.ts';
+import { HarborError } from '../model/errors.ts';
+import { sandboxName } from '../model/ids.ts';
+import { rolloutInputSchema } from '../model/rollout.ts';
+import type { Provisioned, ProvisionRequest, RolloutInput, TeardownRequest } from '../model/stages.ts';
+import type { Sandbox } from '../sandboxes/provider.ts';
+import type { RolloutRow } from '../store/rollouts.ts';
+import { type ActivityScope, NoPlace } from './activity.ts';
+import { prepareAgent } from './agent-command.ts';
+import type { ActivityDeps } from './deps.ts';
+import { loadRollout, planRollout, type StoredRollout } from './planning.ts';
+
+/**
+ * Admits the rollout (first attempt), ends the attempt before it for good (later ones), opens the interceptor for this
+ * attempt and makes its sandbox. Every step finds its own earlier work.
+ */
+export async function provision(
+  deps: ActivityDeps,
+  { input, rolloutId, attempt }: ProvisionRequest,
+  scope: ActivityScope,
+): Promise<Provisioned> {
+  const { store, interceptor } = deps;
+  if (attempt === 1) await admit(deps, rolloutId, input, scope);
+  else await interceptor.revoke(rolloutId, attempt - 1, scope.signal);
+  const rollout = await loadRollout(store, deps.agents, rolloutId);
+  const name = sandboxName(rolloutId, attempt, 'agent');
+  await store.attempts.begin(rolloutId, attempt, name);
+  await store.rollouts.setStatus(rolloutId, scope.workflowRunId, 'provisioning', attempt);
+  await interceptor.grant(
+    {
+      rolloutId,
+      attempt,
+      models: rollout.plan.model === null ? [] : [rollout.plan.model],
+      script: rollout.plan.script,
+    },
+    scope.signal,
+  );
+  await createSandbox(deps, rollout, attempt, scope);
+  await store.attempts.mark(rolloutId, attempt, 'provisionedAt');
+  const { row } = rollout;
+  return {
+    organization: row.organization,
+    deployment: row.deploymentName,
+    seed: row.seed,
+    agent: row.agent,
+    model: row.model,
+    sandbox: name,
+  };
+}
+
+/** Binds the rollout to this workflow run and takes a place for it; a second run for the same rollout is refused. */
+async function admit(
+  { store, agents, places }: ActivityDeps,
+  rolloutId: string,
+  input: RolloutInput,
+  { workflowRunId }: ActivityScope,
+): Promise<void> {
+  const { deployment: idOrName, organization, ...request } = check(input, rolloutInputSchema, 'input');
+  if (!(await store.rollouts.find(rolloutId))) {
+    const deployment = await store.deployments.find(organization, idOrName);
+    if (!deployment) {
+      throw new HarborError('invalid_request', `deployment: there is none named ${idOrName}`, { field: 'deployment' });
+    }
+    await store.rollouts.insert(await planRollout(store, agents, deployment, { ...request, rollout_id: rolloutId }));
+  }
+  const admission = await store.rollouts.admit(rolloutId, workflowRunId, places);
+  if (admission.kind === 'full') throw new NoPlace(admission.ahead);
+  if (admission.kind === 'foreign') {
+    throw new HarborError('invalid_request', `rollout ${rolloutId} belongs to another workflow run, or is closed`, {
+      field: 'rollout_id',
+      remedy: 'Start a new rollout with an id of its own.',
+    });
+  }
+}
+
+async function createSandbox(
+  deps: ActivityDeps,
+  rollout: StoredRollout,
+  attempt: number,
+  { signal, report }: ActivityScope,
+): Promise<Sandbox> {
+  const { provider } = deps;
+  const { row, generation, snapshot, plan } = rollout;
+  const reason = plan.agent.unsupportedIn(snapshot.facts);
+  if (reason !== undefined) throw new HarborError('agent_unsupported', reason);
+  report('getting the agent');
+  const toolbox = plan.agent.toolbox && (await deps.ensureToolbox(plan.agent.toolbox(snapshot.facts), signal));
+  report('making the sandbox');
+  const prepared = prepareAgent(deps, rollout, attempt);
+  await deps.store.snapshots.touch(snapshot.name);
+  return provider.create({
+    name: sandboxName(row.id, attempt, 'agent'),
+    snapshot: snapshot.name,
+    labels: { 'harbor.rollout': row.id, 'harbor.attempt': String(attempt), 'harbor.deployment': row.deploymentName },
+    env: { ...generation.envVars, ...plan.settings.sandboxEnv },
+    ...(plan.settings.workdir === undefined ? {} : { workdir: plan.settings.workdir }),
+    cpuCores: generation.limits.cpu_cores,
+    memoryMb: generation.limits.memory_mb,
+    diskMb: generation.limits.disk_mb,
+    egress: plan.agentEgress,
+    toolboxes: toolbox ? [toolbox] : [],
+    files: prepared.files,
+    signal,
+  });
+}
+
+/** Ends an attempt: its token is dead, its sandbox gone, its row closed. With `final`, its place is free again. */
+export async function teardown(
+  { store, provider, interceptor }: ActivityDeps,
+  { rolloutId, attempt, failure, final }: TeardownRequest,
+  { signal, workflowRunId }: ActivityScope,
+): Promise<void> {
+  const rollout = await store.rollouts.find(rolloutId);
+  if (!rollout || !mayClose(rollout, workflowRunId)) return;
+  const row = await store.attempts.find(rolloutId, attempt);
+  if (row) {
+    await interceptor.revoke(rolloutId, attempt, signal);
+    await provider.destroy(row.sandboxName);
+    await store.attempts.end(rolloutId, attempt, failure);
+  }
+  if (final) await store.rollouts.release(rolloutId);
+}
+
+/** A workflow run that was refused because the rollout is another one's must not end that one's work. */
+export function mayClose(rollout: RolloutRow, workflowRunId: string): boolean {
+  return rollout.workflowRunId === null || rollout.workflowRunId === workflowRunId;
+}

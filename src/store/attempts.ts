@@ -1,0 +1,108 @@
+import type { Selectable } from 'kysely';
+import { HarborError } from '../model/errors.ts';
+import type { Failure } from '../model/failures.ts';
+import type { Db } from './database.ts';
+import type { Database } from './schema.ts';
+
+export type AttemptRow = Selectable<Database['attempts']>;
+
+/** When a phase of an attempt was reached. Set once: a repeated activity does not move them. */
+export type AttemptMark = 'provisionedAt' | 'agentStartedAt' | 'agentEndedAt' | 'evaluatedAt' | 'endedAt';
+
+export interface AttemptStore {
+  /** Idempotent. */
+  begin(rolloutId: string, attempt: number, sandboxName: string): Promise<void>;
+  find(rolloutId: string, attempt: number): Promise<AttemptRow | undefined>;
+  /** As find; throws `internal` where there is none. */
+  get(rolloutId: string, attempt: number): Promise<AttemptRow>;
+  /** In order. */
+  list(rolloutId: string): Promise<readonly AttemptRow[]>;
+  mark(rolloutId: string, attempt: number, mark: AttemptMark): Promise<void>;
+  /** Ends an attempt, with its failure where there was one. The first word counts. */
+  end(rolloutId: string, attempt: number, failure: Failure | null): Promise<void>;
+  /** Attempts that have not ended, of rollouts that are open: those with a sandbox to pause or resume. */
+  open(): Promise<readonly AttemptRow[]>;
+  setPaused(rolloutId: string, attempt: number): Promise<void>;
+  /** Adds the pause to the attempt's paused time. */
+  setResumed(rolloutId: string, attempt: number): Promise<void>;
+}
+
+export function attemptStore(db: Db): AttemptStore {
+  const find: AttemptStore['find'] = (rolloutId, attempt) =>
+    db
+      .selectFrom('attempts')
+      .selectAll()
+      .where('rolloutId', '=', rolloutId)
+      .where('attempt', '=', attempt)
+      .executeTakeFirst();
+
+  const get: AttemptStore['get'] = async (rolloutId, attempt) => {
+    const row = await find(rolloutId, attempt);
+    if (!row) throw new HarborError('internal', `rollout ${rolloutId} has no attempt ${attempt}`);
+    return row;
+  };
+
+  return {
+    find,
+    get,
+    async begin(rolloutId, attempt, sandboxName) {
+      await db
+        .insertInto('attempts')
+        .values({ rolloutId, attempt, sandboxName })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    },
+    list: (rolloutId) =>
+      db.selectFrom('attempts').selectAll().where('rolloutId', '=', rolloutId).orderBy('attempt').execute(),
+    async mark(rolloutId, attempt, mark) {
+      await db
+        .updateTable('attempts')
+        .set({ [mark]: new Date() })
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt)
+        .where(mark, 'is', null)
+        .execute();
+    },
+    async end(rolloutId, attempt, failure) {
+      await db
+        .updateTable('attempts')
+        .set({
+          endedAt: new Date(),
+          failureClass: failure?.class ?? null,
+          failureMessage: failure?.message ?? null,
+        })
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt)
+        .where('endedAt', 'is', null)
+        .execute();
+    },
+    open: () =>
+      db
+        .selectFrom('attempts')
+        .innerJoin('rollouts', 'rollouts.id', 'attempts.rolloutId')
+        .selectAll('attempts')
+        .where('attempts.endedAt', 'is', null)
+        .where('rollouts.closedAt', 'is', null)
+        .execute(),
+    async setPaused(rolloutId, attempt) {
+      await db
+        .updateTable('attempts')
+        .set({ pausedAt: new Date() })
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt)
+        .where('pausedAt', 'is', null)
+        .execute();
+    },
+    async setResumed(rolloutId, attempt) {
+      const row = await find(rolloutId, attempt);
+      if (!row?.pausedAt) return;
+      await db
+        .updateTable('attempts')
+        .set({ pausedAt: null, pausedMs: row.pausedMs + (Date.now() - row.pausedAt.getTime()) })
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt)
+        .where('pausedAt', '=', row.pausedAt)
+        .execute();
+    },
+  };
+}

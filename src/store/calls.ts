@@ -1,0 +1,93 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { CallRecord } from '../model/call.ts';
+import { type Usage, noUsage } from '../model/rollout.ts';
+import type { Db } from './database.ts';
+import type { Database } from './schema.ts';
+
+/** LLM calls, as the projector brings them from the interceptors' journals. */
+export interface CallStore {
+  /** Per journal, the first byte that is not accounted for. */
+  positions(): Promise<ReadonlyMap<string, number>>;
+  /** Calls and the journal's new position in one transaction, so that each call is recorded exactly once. */
+  save(calls: readonly CallRecord[], journal: string, position: number): Promise<void>;
+  /** In the order in which they were made, all attempts. */
+  list(rolloutId: string): Promise<readonly CallRecord[]>;
+  /** Sums over all attempts, or over one. */
+  usage(rolloutId: string, attempt?: number): Promise<Usage>;
+}
+
+export function callStore(db: Db): CallStore {
+  const list: CallStore['list'] = async (rolloutId) => {
+    const rows = await db.selectFrom('calls').selectAll().where('rolloutId', '=', rolloutId).orderBy('id').execute();
+    return rows.map(fromRow);
+  };
+
+  return {
+    list,
+    async positions() {
+      const rows = await db.selectFrom('journalPositions').selectAll().execute();
+      return new Map(rows.map(({ journal, position }) => [journal, position]));
+    },
+    save: (calls, journal, position) =>
+      db.transaction().execute(async (tx) => {
+        for (const call of calls) {
+          await tx
+            .insertInto('calls')
+            .values(toRow(call))
+            .onConflict((conflict) => conflict.column('id').doNothing())
+            .execute();
+        }
+        await tx
+          .insertInto('journalPositions')
+          .values({ journal, position })
+          .onConflict((conflict) => conflict.column('journal').doUpdateSet({ position }))
+          .execute();
+      }),
+    async usage(rolloutId, attempt) {
+      const calls = await list(rolloutId);
+      return sumUsage(attempt === undefined ? calls : calls.filter((call) => call.attempt === attempt));
+    },
+  };
+}
+
+/** A call that reports no usage adds nothing; one with usage and no known price makes the cost unknown. */
+function sumUsage(calls: readonly CallRecord[]): Usage {
+  return calls.reduce<Usage>(
+    (sum, { usage, costUsd }) => ({
+      llm_calls: sum.llm_calls + 1,
+      input_tokens: sum.input_tokens + (usage?.inputTokens ?? 0),
+      cached_tokens: sum.cached_tokens + (usage?.cachedTokens ?? 0),
+      cache_write_tokens: sum.cache_write_tokens + (usage?.cacheWriteTokens ?? 0),
+      output_tokens: sum.output_tokens + (usage?.outputTokens ?? 0),
+      reasoning_tokens: sum.reasoning_tokens + (usage?.reasoningTokens ?? 0),
+      cost_usd: sum.cost_usd === null || (usage && costUsd === null) ? null : sum.cost_usd + (costUsd ?? 0),
+    }),
+    noUsage,
+  );
+}
+
+function toRow({ usage, ...call }: CallRecord): Insertable<Database['calls']> {
+  return {
+    ...call,
+    inputTokens: usage?.inputTokens ?? null,
+    cachedTokens: usage?.cachedTokens ?? null,
+    cacheWriteTokens: usage?.cacheWriteTokens ?? null,
+    outputTokens: usage?.outputTokens ?? null,
+    reasoningTokens: usage?.reasoningTokens ?? null,
+  };
+}
+
+function fromRow(row: Selectable<Database['calls']>): CallRecord {
+  const { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens, ...call } = row;
+  const usage =
+    inputTokens === null
+      ? null
+      : {
+          inputTokens,
+          cachedTokens: cachedTokens ?? 0,
+          cacheWriteTokens: cacheWriteTokens ?? 0,
+          outputTokens: outputTokens ?? 0,
+          reasoningTokens: reasoningTokens ?? 0,
+        };
+  return { ...call, usage };
+}

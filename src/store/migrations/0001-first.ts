@@ -1,0 +1,190 @@
+import { type Kysely, sql } from 'kysely';
+
+/** The first tables. Migrations go forward only; a released one is never changed. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const statement of statements) await sql.raw(statement).execute(db);
+}
+
+const statements = [
+  `create table api_keys (
+    id text primary key,
+    organization text not null,
+    name text not null,
+    hash text not null unique,
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz
+  )`,
+  `create table deployments (
+    id text primary key,
+    organization text not null,
+    name text not null,
+    status text not null,
+    error text,
+    generation integer not null,
+    ready_generation integer,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (organization, name)
+  )`,
+  `create table generations (
+    deployment_id text not null references deployments (id),
+    generation integer not null,
+    description text,
+    dockerfile text not null,
+    context_ref text not null,
+    context_hash text not null,
+    layout text not null,
+    entrypoint text not null,
+    entrypoint_mode text not null,
+    limits jsonb not null,
+    env_vars jsonb not null,
+    metadata jsonb not null,
+    egress jsonb not null,
+    force boolean not null,
+    snapshot_name text,
+    created_at timestamptz not null default now(),
+    primary key (deployment_id, generation)
+  )`,
+  `create table tasks (
+    deployment_id text not null,
+    generation integer not null,
+    position integer not null,
+    seed integer,
+    instruction text,
+    settings jsonb not null,
+    tests_ref text,
+    script jsonb,
+    primary key (deployment_id, generation, position),
+    foreign key (deployment_id, generation) references generations (deployment_id, generation)
+  )`,
+  `create unique index tasks_by_seed on tasks (deployment_id, generation, seed)`,
+  `create table builds (
+    id text primary key,
+    deployment_id text not null,
+    generation integer not null,
+    status text not null,
+    error_message text,
+    cached boolean not null default false,
+    snapshot_name text,
+    log_id text,
+    created_at timestamptz not null default now(),
+    started_at timestamptz,
+    ended_at timestamptz,
+    unique (deployment_id, generation),
+    foreign key (deployment_id, generation) references generations (deployment_id, generation)
+  )`,
+  `create table snapshots (
+    name text primary key,
+    provider text not null,
+    provider_ref text not null,
+    size_bytes bigint,
+    facts jsonb not null,
+    created_at timestamptz not null default now(),
+    last_used_at timestamptz not null
+  )`,
+  `create table content_generations (
+    base_hash text primary key,
+    generation integer not null
+  )`,
+  `create table rollouts (
+    id text primary key,
+    organization text not null,
+    deployment_id text not null references deployments (id),
+    deployment_name text not null,
+    generation integer not null,
+    snapshot_name text not null,
+    trace_correlation_id text not null,
+    seed integer,
+    agent text not null,
+    model text,
+    status text not null,
+    request jsonb not null,
+    workflow_run_id text,
+    attempt integer not null default 0,
+    created_at timestamptz not null default now(),
+    admitted_at timestamptz,
+    released_at timestamptz,
+    closed_at timestamptz,
+    reward double precision,
+    failure_class text,
+    result jsonb
+  )`,
+  `create index rollouts_newest on rollouts (organization, created_at desc)`,
+  `create index rollouts_open on rollouts (created_at) where closed_at is null`,
+  `create index rollouts_holding on rollouts (admitted_at) where admitted_at is not null and released_at is null`,
+  `create table attempts (
+    rollout_id text not null references rollouts (id),
+    attempt integer not null,
+    sandbox_name text not null,
+    started_at timestamptz not null default now(),
+    provisioned_at timestamptz,
+    agent_started_at timestamptz,
+    agent_ended_at timestamptz,
+    evaluated_at timestamptz,
+    ended_at timestamptz,
+    paused_at timestamptz,
+    paused_ms double precision not null default 0,
+    failure_class text,
+    failure_message text,
+    primary key (rollout_id, attempt)
+  )`,
+  `create table calls (
+    id text primary key,
+    rollout_id text not null,
+    attempt integer not null,
+    dialect text not null,
+    method text not null,
+    path text not null,
+    upstream text not null,
+    requested_model text,
+    response_model text,
+    response_id text,
+    streamed boolean not null,
+    status text not null,
+    http_status integer,
+    stop_reason text,
+    retry_of text,
+    input_tokens integer,
+    cached_tokens integer,
+    cache_write_tokens integer,
+    output_tokens integer,
+    reasoning_tokens integer,
+    cost_usd double precision,
+    request_ref text,
+    request_bytes bigint not null,
+    response_ref text,
+    response_bytes bigint not null,
+    content_type text,
+    started_at timestamptz not null,
+    first_byte_at timestamptz,
+    ended_at timestamptz,
+    error text
+  )`,
+  `create index calls_by_attempt on calls (rollout_id, attempt, id)`,
+  `create table journal_positions (
+    journal text primary key,
+    position bigint not null
+  )`,
+  `create table logs (
+    id text primary key,
+    ref text not null,
+    bytes bigint not null,
+    closed_at timestamptz not null default now()
+  )`,
+  `create table log_chunks (
+    log_id text not null,
+    byte_offset bigint not null,
+    data bytea not null,
+    primary key (log_id, byte_offset)
+  )`,
+  `create table artifacts (
+    rollout_id text not null references rollouts (id),
+    attempt integer not null,
+    name text not null,
+    content_type text not null,
+    bytes bigint not null,
+    ref text not null,
+    created_at timestamptz not null default now(),
+    primary key (rollout_id, attempt, name)
+  )`,
+];

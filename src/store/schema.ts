@@ -1,0 +1,230 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { CallStatus, Dialect } from '../model/call.ts';
+import type {
+  BuildStatus,
+  DeploymentLimits,
+  DeploymentStatus,
+  EntrypointMode,
+  TaskLayout,
+} from '../model/deployment.ts';
+import type { Egress } from '../model/egress.ts';
+import type { FailureClass } from '../model/failures.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { RolloutResult } from '../model/result.ts';
+import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
+import type { ModelScript, TaskSettings } from '../model/task.ts';
+import type { SnapshotFacts } from '../sandboxes/provider.ts';
+
+/** A jsonb column: read as a value, written as its text. */
+type JsonColumn<T> = ColumnType<T, string, string>;
+type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
+
+export interface Database {
+  apiKeys: ApiKeysTable;
+  deployments: DeploymentsTable;
+  generations: GenerationsTable;
+  tasks: TasksTable;
+  builds: BuildsTable;
+  snapshots: SnapshotsTable;
+  contentGenerations: ContentGenerationsTable;
+  rollouts: RolloutsTable;
+  attempts: AttemptsTable;
+  calls: CallsTable;
+  journalPositions: JournalPositionsTable;
+  logs: LogsTable;
+  logChunks: LogChunksTable;
+  artifacts: ArtifactsTable;
+}
+
+interface ApiKeysTable {
+  id: string;
+  organization: string;
+  name: string;
+  /** sha256 of the key, hex. The key itself is kept nowhere in the store. */
+  hash: string;
+  createdAt: Generated<Date>;
+  revokedAt: Date | null;
+}
+
+interface DeploymentsTable {
+  id: string;
+  organization: string;
+  name: string;
+  status: DeploymentStatus;
+  /** Why it is `failed`. */
+  error: string | null;
+  /** The newest upload or rebuild. */
+  generation: number;
+  /** The newest generation that is ready; rollouts run on it. */
+  readyGeneration: number | null;
+  createdAt: Generated<Date>;
+  updatedAt: Generated<Date>;
+}
+
+/** What one upload or rebuild holds; never changed once it is there. */
+interface GenerationsTable {
+  deploymentId: string;
+  generation: number;
+  description: string | null;
+  dockerfile: string;
+  contextRef: string;
+  contextHash: string;
+  layout: TaskLayout;
+  entrypoint: string;
+  entrypointMode: EntrypointMode;
+  limits: JsonColumn<DeploymentLimits>;
+  envVars: JsonColumn<Record<string, string>>;
+  metadata: JsonColumn<JsonObject>;
+  egress: JsonColumn<Egress>;
+  force: boolean;
+  /** Known once it is ready. */
+  snapshotName: string | null;
+  createdAt: Generated<Date>;
+}
+
+interface TasksTable {
+  deploymentId: string;
+  generation: number;
+  position: number;
+  seed: number | null;
+  instruction: string | null;
+  settings: JsonColumn<TaskSettings>;
+  testsRef: string | null;
+  script: NullableJson<ModelScript>;
+}
+
+interface BuildsTable {
+  id: string;
+  deploymentId: string;
+  generation: number;
+  status: BuildStatus;
+  errorMessage: string | null;
+  /** True where a snapshot of the same content was there already. */
+  cached: boolean;
+  snapshotName: string | null;
+  logId: string | null;
+  createdAt: Generated<Date>;
+  startedAt: Date | null;
+  endedAt: Date | null;
+}
+
+interface SnapshotsTable {
+  name: string;
+  provider: string;
+  providerRef: string;
+  sizeBytes: number | null;
+  facts: JsonColumn<SnapshotFacts>;
+  createdAt: Generated<Date>;
+  lastUsedAt: Date;
+}
+
+/** `force` raises the generation of a content, so that it gets another hash and is built anew. */
+interface ContentGenerationsTable {
+  baseHash: string;
+  generation: number;
+}
+
+interface RolloutsTable {
+  id: string;
+  organization: string;
+  deploymentId: string;
+  deploymentName: string;
+  generation: number;
+  snapshotName: string;
+  traceCorrelationId: string;
+  seed: number | null;
+  agent: string;
+  model: string | null;
+  status: RolloutStatus;
+  request: JsonColumn<RolloutRequest>;
+  /** The one workflow run that may work on it. */
+  workflowRunId: string | null;
+  attempt: Generated<number>;
+  createdAt: Generated<Date>;
+  /** When it got one of the places for running rollouts, and when it gave it back. */
+  admittedAt: Date | null;
+  releasedAt: Date | null;
+  closedAt: Date | null;
+  reward: number | null;
+  failureClass: FailureClass | null;
+  result: NullableJson<RolloutResult>;
+}
+
+interface AttemptsTable {
+  rolloutId: string;
+  attempt: number;
+  sandboxName: string;
+  startedAt: Generated<Date>;
+  provisionedAt: Date | null;
+  agentStartedAt: Date | null;
+  agentEndedAt: Date | null;
+  evaluatedAt: Date | null;
+  endedAt: Date | null;
+  /** While the sandbox is paused, and milliseconds that it was before: they count in no timeout. */
+  pausedAt: Date | null;
+  pausedMs: Generated<number>;
+  failureClass: FailureClass | null;
+  failureMessage: string | null;
+}
+
+interface CallsTable {
+  id: string;
+  rolloutId: string;
+  attempt: number;
+  dialect: Dialect;
+  method: string;
+  path: string;
+  upstream: string;
+  requestedModel: string | null;
+  responseModel: string | null;
+  responseId: string | null;
+  streamed: boolean;
+  status: CallStatus;
+  httpStatus: number | null;
+  stopReason: string | null;
+  retryOf: string | null;
+  inputTokens: number | null;
+  cachedTokens: number | null;
+  cacheWriteTokens: number | null;
+  outputTokens: number | null;
+  reasoningTokens: number | null;
+  costUsd: number | null;
+  requestRef: string | null;
+  requestBytes: number;
+  responseRef: string | null;
+  responseBytes: number;
+  contentType: string | null;
+  startedAt: Date;
+  firstByteAt: Date | null;
+  endedAt: Date | null;
+  error: string | null;
+}
+
+interface JournalPositionsTable {
+  journal: string;
+  position: number;
+}
+
+/** A log that is closed lies in one blob; until then in chunks. */
+interface LogsTable {
+  id: string;
+  ref: string;
+  bytes: number;
+  closedAt: Generated<Date>;
+}
+
+interface LogChunksTable {
+  logId: string;
+  byteOffset: number;
+  data: Uint8Array;
+}
+
+interface ArtifactsTable {
+  rolloutId: string;
+  attempt: number;
+  name: string;
+  contentType: string;
+  bytes: number;
+  ref: string;
+  createdAt: Generated<Date>;
+}

@@ -1,0 +1,37 @@
+import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
+import { type ArtifactStore, artifactStore } from './artifacts.ts';
+import { type AttemptStore, attemptStore } from './attempts.ts';
+import type { BlobStore } from './blobs.ts';
+import { type CallStore, callStore } from './calls.ts';
+import type { Db } from './database.ts';
+import { type DeploymentStore, deploymentStore } from './deployments.ts';
+import { type LogStore, logStore } from './logs.ts';
+import { type RolloutStore, rolloutStore } from './rollouts.ts';
+import { type SnapshotStore, snapshotStore } from './snapshots.ts';
+
+/** Everything that lasts, by table family. */
+export interface Store {
+  readonly apiKeys: ApiKeyStore;
+  readonly deployments: DeploymentStore;
+  readonly snapshots: SnapshotStore;
+  readonly rollouts: RolloutStore;
+  readonly attempts: AttemptStore;
+  readonly calls: CallStore;
+  readonly logs: LogStore;
+  readonly artifacts: ArtifactStore;
+  readonly blobs: BlobStore;
+}
+
+export function createStore(db: Db, blobs: BlobStore): Store {
+  return {
+    apiKeys: apiKeyStore(db),
+    deployments: deploymentStore(db),
+    snapshots: snapshotStore(db),
+    rollouts: rolloutStore(db),
+    attempts: attemptStore(db),
+    calls: callStore(db),
+    logs: logStore(db, blobs),
+    artifacts: artifactStore(db),
+    blobs,
+  };
+}

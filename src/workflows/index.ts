@@ -1,0 +1,4 @@
+export { build } from './build.ts';
+export { deployment } from './deployment.ts';
+export { maintenance } from './maintenance.ts';
+export { rollout } from './rollout.ts';

@@ -1,0 +1,81 @@
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { Failure } from '../model/failures.ts';
+import type { RolloutStatus } from '../model/rollout.ts';
+import type { AgentOutcome, Provisioned, RolloutOutcome } from '../model/stages.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** What a person with only the Temporal UI sees of a rollout: a table of where it is, and attributes to find it by. */
+export class RolloutDetails {
+  readonly #rolloutId: string;
+  #rows: ReadonlyMap<string, string> = new Map();
+  #earlier: readonly string[] = [];
+
+  constructor(rolloutId: string) {
+    this.#rolloutId = rolloutId;
+  }
+
+  entered(status: RolloutStatus, attempt: number): void {
+    upsertSearchAttributes([{ key: searchAttributes.status, value: status }]);
+    this.#show({ Status: phases[status], Attempt: String(attempt) });
+  }
+
+  provisioned({ deployment, agent, model, seed, sandbox }: Provisioned): void {
+    upsertSearchAttributes([
+      { key: searchAttributes.deployment, value: deployment },
+      { key: searchAttributes.agent, value: agent },
+      ...(model === null ? [] : [{ key: searchAttributes.model, value: model }]),
+    ]);
+    this.#show({
+      Deployment: deployment,
+      Seed: seed === null ? 'none' : String(seed),
+      Agent: model === null ? agent : `${agent}, ${model}`,
+      Sandbox: `\`${sandbox}\``,
+    });
+  }
+
+  agentEnded({ exitCode, failure, llmCalls }: AgentOutcome): void {
+    this.#show({
+      'Agent ended': failure ? inWords(failure) : `exit code ${exitCode ?? 'unknown'}`,
+      'LLM calls': String(llmCalls),
+    });
+  }
+
+  failed(attempt: number, failure: Failure): void {
+    this.#earlier = [...this.#earlier, `Attempt ${attempt}: ${inWords(failure)}`];
+    this.#show({});
+  }
+
+  ended({ status, reward, failure, usage }: RolloutOutcome): void {
+    this.#show({
+      Status: `**${status}**`,
+      Reward: reward === null ? 'none' : `**${reward}**`,
+      ...(failure ? { Failure: inWords(failure) } : {}),
+      'LLM calls': String(usage.llm_calls),
+      Tokens: `${usage.input_tokens} in (${usage.cached_tokens} cached), ${usage.output_tokens} out`,
+      Cost: usage.cost_usd === null ? 'unknown' : `$${usage.cost_usd.toFixed(4)}`,
+    });
+  }
+
+  #show(rows: Readonly<Record<string, string>>): void {
+    this.#rows = new Map([...this.#rows, ...Object.entries(rows)]);
+    const table = [...this.#rows].map(([name, value]) => `| ${name} | ${value} |`);
+    const earlier = this.#earlier.map((line) => `- ${line}`);
+    setCurrentDetails(
+      [`Rollout \`${this.#rolloutId}\``, '', '| | |', '|---|---|', ...table, '', ...earlier].join('\n').trimEnd(),
+    );
+  }
+}
+
+const phases: Record<RolloutStatus, string> = {
+  queued: 'waiting for a place',
+  provisioning: 'making the sandbox (or waiting for a place)',
+  running: 'the agent works',
+  evaluating: 'the tests judge',
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+};
+
+function inWords(failure: Failure): string {
+  return `\`${failure.class}\`: ${failure.message.replaceAll(/\s+/g, ' ').replaceAll('|', '/').slice(0, 300)}`;
+}

@@ -1,0 +1,130 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  proxyActivities,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import { type Failure, failures, mayRetry, retryDelaySeconds } from '../model/failures.ts';
+import type { AgentOutcome, Evaluation, Provisioned, RolloutInput, RolloutOutcome } from '../model/stages.ts';
+import { failureOf } from './failure-of.ts';
+import { RolloutDetails } from './rollout-details.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** Waits for a place as long as it takes; what else fails is decided by the failure table. */
+const { provision } = proxyActivities<Activities>({
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/**
+ * These follow what runs in the sandbox, for as long as it runs there. A worker that dies is noticed within the heartbeat
+ * timeout, and the next one goes on where it stopped; so the other timeout is only a last resort.
+ */
+const { runAgent, evaluate } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 days',
+  heartbeatTimeout: '10 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '15 seconds' },
+});
+
+/** These must happen, however often they have to be tried. */
+const { collect, teardown } = proxyActivities<Activities>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/** How one attempt went. What it did not reach is null. */
+interface AttemptStory {
+  readonly provisioned: Provisioned | null;
+  readonly agent: AgentOutcome | null;
+  readonly evaluation: Evaluation | null;
+  readonly failure: Failure | null;
+}
+
+/**
+ * One agent, one seed, one policy, one result. Attempts are made until one ends in a verdict or in a failure that another
+ * attempt would not mend; then the result is committed and nothing is left behind.
+ */
+export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
+  const rolloutId = rolloutIdOf(input);
+  const details = new RolloutDetails(rolloutId);
+  let attempt = 1;
+  let story = await runAttempt(input, rolloutId, attempt, details);
+  while (story.failure && mayRetry(story.failure.class, attempt)) {
+    const { failure } = story;
+    await protectedly(() => teardown({ rolloutId, attempt, failure, final: false }));
+    details.failed(attempt, failure);
+    if (!(await waitBeforeRetry(failure, attempt))) {
+      story = { ...story, failure: { class: 'cancelled', message: 'cancelled between two attempts' } };
+      break;
+    }
+    attempt += 1;
+    story = await runAttempt(input, rolloutId, attempt, details);
+  }
+
+  const { failure, agent, evaluation } = story;
+  const outcome = await protectedly(() => collect({ rolloutId, attempt, failure, agent, evaluation }));
+  details.ended(outcome);
+  upsertSearchAttributes([
+    { key: searchAttributes.status, value: outcome.status },
+    { key: searchAttributes.reward, value: outcome.reward },
+  ]);
+  await protectedly(() => teardown({ rolloutId, attempt, failure: failure ?? agent?.failure ?? null, final: true }));
+  if (outcome.status === 'cancelled') throw new CancelledFailure('the rollout was cancelled');
+  if (failure?.class === 'invalid_request') throw ApplicationFailure.nonRetryable(failure.message, failure.class);
+  return outcome;
+}
+
+/** Chosen by the caller, or the id of this workflow's first run: never the same for two rollouts. */
+function rolloutIdOf(input: RolloutInput): string {
+  const chosen = input['rollout_id'];
+  return typeof chosen === 'string' ? chosen : workflowInfo().firstExecutionRunId;
+}
+
+async function runAttempt(
+  input: RolloutInput,
+  rolloutId: string,
+  attempt: number,
+  details: RolloutDetails,
+): Promise<AttemptStory> {
+  const ref = { rolloutId, attempt };
+  let provisioned: Provisioned | null = null;
+  let agent: AgentOutcome | null = null;
+  try {
+    details.entered('provisioning', attempt);
+    provisioned = await provision.executeWithOptions({ summary: 'Make the sandbox' }, [{ input, ...ref }]);
+    details.provisioned(provisioned);
+    details.entered('running', attempt);
+    agent = await runAgent.executeWithOptions({ summary: `Run ${provisioned.agent}` }, [ref]);
+    details.agentEnded(agent);
+    if (agent.failure && !failures[agent.failure.class].scored) {
+      return { provisioned, agent, evaluation: null, failure: agent.failure };
+    }
+    details.entered('evaluating', attempt);
+    const evaluation = await evaluate.executeWithOptions({ summary: 'Run the tests' }, [ref]);
+    return { provisioned, agent, evaluation, failure: null };
+  } catch (error) {
+    return { provisioned, agent, evaluation: null, failure: failureOf(error) };
+  }
+}
+
+/** False: cancelled meanwhile. */
+async function waitBeforeRetry(failure: Failure, attempt: number): Promise<boolean> {
+  try {
+    await sleep(retryDelaySeconds(failure.class, attempt) * 1000, { summary: `Pause after ${failure.class}` });
+    return true;
+  } catch (error) {
+    if (failureOf(error).class !== 'cancelled') throw error;
+    return false;
+  }
+}
+
+/** For what has to happen whether or not somebody cancelled. */
+function protectedly<T>(work: () => Promise<T>): Promise<T> {
+  return CancellationScope.nonCancellable(work);
+}

@@ -9,8 +9,8 @@ export const limits = {
   /** Entries of a context archive. */
   contextEntries: 200_000,
   dockerfileBytes: 1024 * 1024,
-  /** Bytes of any JSON body that carries no archive. */
-  jsonBodyBytes: 2 * 1024 * 1024,
+  /** Bytes of any JSON body, less the archive it may carry. */
+  jsonBodyBytes: 3 * 1024 * 1024,
   instructionBytes: 512 * 1024,
   envVars: 100,
   envVarValueBytes: 32 * 1024,

@@ -18,7 +18,13 @@ export const closedStatuses = ['completed', 'failed', 'cancelled'] as const sati
 export const isClosed = (status: RolloutStatus): boolean =>
   (closedStatuses as readonly RolloutStatus[]).includes(status);
 
-const seedSchema = z.int('must be a whole number').nullish();
+/** 32 bits hold it. */
+const largestSeed = 2 ** 31 - 1;
+const seedSchema = z
+  .int('must be a whole number')
+  .min(-largestSeed, `must be at least ${-largestSeed}`)
+  .max(largestSeed, `must be at most ${largestSeed}`)
+  .nullish();
 
 const promptSectionSchema = z.looseObject({
   role: z.string().optional(),

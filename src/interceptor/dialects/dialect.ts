@@ -1,0 +1,65 @@
+import type { CallUsage, Dialect } from '../../model/call.ts';
+import type { JsonObject } from '../../model/json.ts';
+
+/** All that Harbor has to know of a wire dialect. An adapter is one file that exports one of these, and one line in registry.ts. */
+export interface DialectSpec {
+  readonly name: Dialect;
+  /** Whose key its calls need. */
+  readonly provider: 'openai' | 'anthropic';
+  readonly routes: readonly DialectRoute[];
+  /** An error of the interceptor's own, as clients of this dialect read it. */
+  readonly errorBody: (error: RefusalError) => JsonObject;
+  /** Reads what calls say. Absent: the interceptor does not forward this dialect. */
+  readonly reader?: DialectReader;
+}
+
+export interface DialectRoute {
+  /** What a client's path ends in; what comes before is the client's own matter (`/v1`, `/v1/<correlation id>`). */
+  readonly ending: string;
+  /** What it is called below the provider's base address. */
+  readonly upstreamPath: string;
+}
+
+/** Why the interceptor refuses a request. */
+export interface RefusalError {
+  readonly status: number;
+  /** For programs. */
+  readonly code: string;
+  /** For people; holds no secret. */
+  readonly message: string;
+}
+
+/** Reads bodies that may be cut off or anything else: what is not found is null, and nothing throws. */
+interface DialectReader {
+  readonly request: (body: string) => RequestFacts;
+  /** A JSON answer, also one that reports an error. */
+  readonly answer: (body: string) => AnswerFacts;
+  /** A stream of server-sent events. */
+  readonly stream: (body: string) => AnswerFacts;
+}
+
+export interface RequestFacts {
+  readonly model: string | null;
+  readonly streamed: boolean;
+}
+
+export interface AnswerFacts {
+  readonly model: string | null;
+  readonly responseId: string | null;
+  /** In the provider's own words. */
+  readonly stopReason: string | null;
+  readonly usage: CallUsage | null;
+  /** What the provider says went wrong. */
+  readonly error: string | null;
+  /** Whether it ends as this dialect's answers end. */
+  readonly isWhole: boolean;
+}
+
+export const noFacts: AnswerFacts = {
+  model: null,
+  responseId: null,
+  stopReason: null,
+  usage: null,
+  error: null,
+  isWhole: false,
+};

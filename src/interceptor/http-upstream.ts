@@ -1,0 +1,48 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { ProviderSettings } from './options.ts';
+import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts';
+
+/**
+ * Milliseconds after which an idle connection is dropped: sooner than providers and the balancers before them drop it,
+ * so that a request is not sent into a connection that is being closed.
+ */
+const idleMs = 30_000;
+
+/** A provider's own API. There is no time limit on an answer: agents have their own and hang up. */
+export function httpUpstream(name: 'openai' | 'anthropic', { baseUrl, apiKey }: ProviderSettings): Upstream {
+  const base = new URL(baseUrl);
+  const secure = base.protocol === 'https:';
+  const { request: open, Agent } = secure ? https : http;
+  const agent = new Agent({ keepAlive: true, timeout: idleMs, maxFreeSockets: 256 });
+  const target = { agent, protocol: base.protocol, hostname: base.hostname.replace(/^\[|\]$/g, ''), port: base.port };
+  const root = base.pathname.replace(/\/$/, '');
+  const credentials = name === 'openai' ? ['authorization', `Bearer ${apiKey}`] : ['x-api-key', apiKey];
+  const ownHeaders = ['host', base.host, 'accept-encoding', 'identity', ...credentials];
+
+  const send = ({ method, path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer> =>
+    new Promise((resolve, reject) => {
+      const sent = open({
+        ...target,
+        method,
+        path: root + path,
+        headers: [...ownHeaders, ...headers, ...(method === 'GET' ? [] : ['content-length', String(body.length)])],
+        signal,
+      });
+      // Where several addresses were tried in vain, the error has a code and no message.
+      sent.on('error', (error: NodeJS.ErrnoException) =>
+        reject(error.message ? error : new Error(error.code ?? error.name, { cause: error })),
+      );
+      sent.on('response', (answer) =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          statusText: answer.statusMessage ?? '',
+          headers: answer.rawHeaders,
+          body: answer,
+        }),
+      );
+      sent.end(body);
+    });
+
+  return { name, send, close: () => agent.destroy() };
+}

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { type RequestListener, type Server, createServer } from 'node:http';
+import { hasCode } from '../embedded/files.ts';
+import { HarborError } from '../model/errors.ts';
+
+export interface ListenersOptions {
+  readonly hosts: readonly string[];
+  /** 0: any free one. */
+  readonly port: number;
+  readonly listener: RequestListener;
+  readonly onError: (error: HarborError) => void;
+}
+
+/** Milliseconds between looks for an address that the machine does not have yet, such as a network's gateway. */
+const addressRetryMs = 1000;
+/** Milliseconds that an idle connection is kept: longer than clients keep theirs, so that it is they who close it. */
+const idleMs = 120_000;
+/** Bytes of a request's headers. Agents describe themselves there at length. */
+const maxHeaderSize = 64 * 1024;
+
+/** Servers that answer alike on several addresses, all on one port. */
+export class Listeners {
+  private readonly options: ListenersOptions;
+  private readonly servers = new Map<string, Server>();
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private chosenPort: number;
+
+  private constructor(options: ListenersOptions) {
+    this.options = options;
+    this.chosenPort = options.port;
+  }
+
+  /** Listens where it can now, and on the rest as soon as this machine has the address. Throws where a port is taken. */
+  static async open(options: ListenersOptions): Promise<Listeners> {
+    const listeners = new Listeners(options);
+    try {
+      await listeners.listenWherePossible();
+    } catch (error) {
+      await listeners.close();
+      throw error;
+    }
+    return listeners;
+  }
+
+  get port(): number {
+    return this.chosenPort;
+  }
+
+  /** Where it listens now. */
+  get hosts(): string[] {
+    return [...this.servers.keys()];
+  }
+
+  /** Takes no new connections and cuts those that there are. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await Promise.all(
+      Array.from(this.servers.values(), async (server) => {
+        const closed = once(server, 'close');
+        server.close();
+        server.closeAllConnections();
+        await closed;
+      }),
+    );
+  }
+
+  private async listenWherePossible(): Promise<void> {
+    for (const host of this.options.hosts) if (!this.servers.has(host)) await this.listen(host);
+    if (this.servers.size < this.options.hosts.length && !this.closed) this.tryAgainLater();
+  }
+
+  private tryAgainLater(): void {
+    this.timer = setTimeout(() => {
+      this.listenWherePossible().catch((error: unknown) => {
+        this.options.onError(toHarborError(error, this.chosenPort));
+        this.tryAgainLater();
+      });
+    }, addressRetryMs);
+  }
+
+  private async listen(host: string): Promise<void> {
+    const server = createServer({ maxHeaderSize, keepAliveTimeout: idleMs }, this.options.listener);
+    try {
+      server.listen({ host, port: this.chosenPort });
+      await once(server, 'listening');
+    } catch (error) {
+      if (hasCode(error, 'EADDRNOTAVAIL')) return;
+      throw toHarborError(error, this.chosenPort, host);
+    }
+    server.on('error', (error) => this.options.onError(toHarborError(error, this.chosenPort, host)));
+    this.servers.set(host, server);
+    const address = server.address();
+    if (address !== null && typeof address === 'object') this.chosenPort = address.port;
+    if (this.closed) server.close();
+  }
+}
+
+function toHarborError(cause: unknown, port: number, host?: string): HarborError {
+  if (HarborError.isInstance(cause)) return cause;
+  return new HarborError('internal', `the interceptor cannot listen on ${host ?? 'an address'} port ${port}`, {
+    cause,
+    remedy: 'End the process that uses the port, or choose another port.',
+  });
+}

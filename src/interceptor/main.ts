@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
+import { ownIdentity } from '../embedded/process-identity.ts';
+import { adminListener } from './admin-server.ts';
+import { GrantBook } from './grants.ts';
+import { Journal } from './journal/journal.ts';
+import { Listeners } from './listeners.ts';
+import { OpenCalls } from './open-calls.ts';
+import type { InterceptorOptions } from './options.ts';
+import { sendJson } from './refusals.ts';
+import { publicListener } from './server.ts';
+import { type InterceptorState, removeState, writeState } from './state-file.ts';
+import { Uptime } from './uptime.ts';
+import { createUpstreams } from './upstreams.ts';
+
+export interface RunningInterceptor {
+  readonly state: InterceptorState;
+  /** Cuts what is streaming, closes every record and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** The folder of an interceptor's journals, below its data folder. */
+export const journalDirectory = (directory: string): string => join(directory, 'journal');
+
+/** Runs an interceptor until the signal is aborted. */
+export async function runInterceptor(options: InterceptorOptions, signal: AbortSignal): Promise<void> {
+  const interceptor = await startInterceptor(options);
+  if (!signal.aborted) await once(signal, 'abort');
+  await interceptor.stop();
+}
+
+/** Starts an interceptor in this process; it serves when this returns. */
+export async function startInterceptor(options: InterceptorOptions): Promise<RunningInterceptor> {
+  const held = new AsyncDisposableStack();
+  try {
+    const state = await start(options, held);
+    return { state, stop: () => held.disposeAsync() };
+  } catch (error) {
+    await held.disposeAsync();
+    throw error;
+  }
+}
+
+/** What is put on `held` last is let go of first. */
+async function start(options: InterceptorOptions, held: AsyncDisposableStack): Promise<InterceptorState> {
+  const { directory, publicHosts, installationSecret, onError } = options;
+  const startedAt = new Date().toISOString();
+  const { pid, start: startTime } = ownIdentity();
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+
+  // The admin port comes first: of two interceptors on one folder the second fails here, before it touches a file.
+  let admin: RequestListener = (_, response) => sendJson(response, 503, { detail: 'The interceptor is starting.' });
+  const adminListeners = await Listeners.open({
+    hosts: ['127.0.0.1'],
+    port: options.adminPort,
+    listener: (request, response) => admin(request, response),
+    onError,
+  });
+  held.defer(() => adminListeners.close());
+  const grants = await GrantBook.open(directory);
+  held.defer(() => grants.close());
+  const owner = { pid, start: startTime };
+  const journal = await Journal.open({ directory: journalDirectory(directory), owner, onError });
+  held.defer(() => journal.close());
+  const uptime = await Uptime.start(directory, onError);
+  held.defer(() => uptime.stop());
+  const upstreams = createUpstreams(options.upstreams);
+  held.defer(() => upstreams.close());
+
+  const calls = new OpenCalls();
+  const parts = { installationSecret, grants, upstreams, journal, calls, onError };
+  const listeners = await Listeners.open({
+    hosts: publicHosts,
+    port: options.publicPort,
+    listener: publicListener(parts),
+    onError,
+  });
+  held.defer(async () => {
+    calls.cutAll('the interceptor was stopped');
+    await listeners.close();
+  });
+  admin = adminListener({
+    ...parts,
+    describe: () => ({
+      status: 'ok',
+      pid,
+      mode: upstreams.mode,
+      publicPort: listeners.port,
+      hosts: listeners.hosts,
+      missingHosts: publicHosts.filter((host) => !listeners.hosts.includes(host)),
+      openCalls: calls.size,
+      journal: journal.name,
+    }),
+  });
+
+  const state: InterceptorState = {
+    pid,
+    startTime,
+    publicPort: listeners.port,
+    adminPort: adminListeners.port,
+    mode: upstreams.mode,
+    journal: journal.name,
+    startedAt,
+  };
+  await writeState(directory, state);
+  held.defer(() => removeState(directory));
+  return state;
+}

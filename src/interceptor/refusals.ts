@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http';
+import type { JsonObject } from '../model/json.ts';
+import type { DialectSpec, RefusalError } from './dialects/dialect.ts';
+import { maxBodyBytes } from './request-body.ts';
+
+/** Answers in the interceptor's own name, in the error form of the client's dialect. */
+export function refuse(response: ServerResponse, dialect: DialectSpec | undefined, error: RefusalError): void {
+  if (response.headersSent || response.destroyed) return;
+  sendJson(
+    response,
+    error.status,
+    dialect?.errorBody(error) ?? { error: { code: error.code, message: error.message } },
+  );
+}
+
+export function sendJson(response: ServerResponse, status: number, body: JsonObject): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length });
+  response.end(response.req.method === 'HEAD' ? undefined : bytes);
+}
+
+export function notFound(method: string, path: string): RefusalError {
+  return { status: 404, code: 'not_found', message: `There is no ${method} ${path} here.` };
+}
+
+/** Agents that would rather speak over a WebSocket go on with plain HTTP. */
+export const noWebSocket: RefusalError = {
+  status: 426,
+  code: 'upgrade_refused',
+  message: 'No WebSockets here: send a POST.',
+};
+
+export const notAlive: RefusalError = {
+  status: 401,
+  code: 'invalid_api_key',
+  message: 'This key belongs to no attempt that is running now.',
+};
+
+export function unserved({ name, provider, reader }: DialectSpec): RefusalError {
+  const message = reader
+    ? `The interceptor has no ${provider} key: set ${provider.toUpperCase()}_API_KEY where Harbor is started.`
+    : `Harbor does not forward ${name} yet: use an agent and a model of another provider.`;
+  return { status: 400, code: 'provider_not_available', message };
+}
+
+export const tooLarge: RefusalError = {
+  status: 413,
+  code: 'request_too_large',
+  message: `A request's body may have at most ${maxBodyBytes / 1024 / 1024} MiB.`,
+};
+
+export function wrongModel(allowed: readonly string[], asked: string | null): RefusalError {
+  const message = `This attempt may ask for ${allowed.join(', ')}, not for ${asked ?? 'a request that names no model'}.`;
+  return { status: 400, code: 'model_not_allowed', message };
+}
+
+export const notRecorded: RefusalError = {
+  status: 503,
+  code: 'journal_unavailable',
+  message: 'The record of the call could not be written, so it was not forwarded.',
+};
+
+export const ownFault: RefusalError = {
+  status: 500,
+  code: 'internal',
+  message: 'The interceptor failed at this request.',
+};

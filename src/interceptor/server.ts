@@ -1,0 +1,103 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { HarborError } from '../model/errors.ts';
+import type { Grant } from '../model/grant.ts';
+import { decodeBody } from './content-encoding.ts';
+import type { DialectSpec } from './dialects/dialect.ts';
+import { findDialect } from './dialects/registry.ts';
+import { forward } from './forward.ts';
+import type { GrantBook } from './grants.ts';
+import { readToken } from './headers.ts';
+import type { Journal } from './journal/journal.ts';
+import type { OpenCalls } from './open-calls.ts';
+import {
+  noWebSocket,
+  notAlive,
+  notFound,
+  ownFault,
+  refuse,
+  sendJson,
+  tooLarge,
+  unserved,
+  wrongModel,
+} from './refusals.ts';
+import { readBody } from './request-body.ts';
+import { verifyToken } from './tokens.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface ServerParts {
+  readonly installationSecret: string;
+  readonly grants: GrantBook;
+  readonly upstreams: Upstreams;
+  readonly journal: Journal;
+  readonly calls: OpenCalls;
+  readonly onError: (error: HarborError) => void;
+}
+
+/** What sandboxes talk to. */
+export function publicListener(parts: ServerParts): RequestListener {
+  return (request, response) => {
+    serve(parts, request, response).catch((error: unknown) => {
+      parts.onError(new HarborError('internal', 'the interceptor failed at a request', { cause: error }));
+      refuse(response, undefined, ownFault);
+    });
+  };
+}
+
+async function serve(parts: ServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = '', url = '' } = request;
+  const [path = '', ...query] = url.split(/(?=\?)/);
+  if (method === 'GET' && path.endsWith('/models')) return serveModels(parts, response, query.join(''));
+  const found = findDialect(path);
+  if (found && request.headers.upgrade) return refuse(response, found.dialect, noWebSocket);
+  if (!found || method !== 'POST') return refuse(response, found?.dialect, notFound(method, path));
+
+  const { dialect, route } = found;
+  const grant = admitted(parts, request);
+  if (!grant) return refuse(response, dialect, notAlive);
+  const upstream = parts.upstreams.of(dialect.provider);
+  if (!upstream || !dialect.reader) return refuse(response, dialect, unserved(dialect));
+  const body = await readBody(request);
+  if (body === 'cut-off') return;
+  if (body === 'too-large') return refuse(response, dialect, tooLarge);
+  if (grant.models.length > 0) {
+    const model = requestedModel(dialect, body, request.headers['content-encoding']);
+    if (model === null || !grant.models.includes(model))
+      return refuse(response, dialect, wrongModel(grant.models, model));
+  }
+  // It may have been revoked while the body came in.
+  if (!parts.grants.find(grant)) return refuse(response, dialect, notAlive);
+  await forward({
+    ...parts,
+    grant,
+    dialect,
+    upstream,
+    upstreamPath: route.upstreamPath + query.join(''),
+    body,
+    response,
+  });
+}
+
+/** The models that the attempt may ask for; where it may ask for any, what the provider says that it has. */
+async function serveModels(parts: ServerParts, response: ServerResponse, query: string): Promise<void> {
+  const grant = admitted(parts, response.req);
+  if (!grant) return refuse(response, undefined, notAlive);
+  const upstream = parts.upstreams.of('openai');
+  if (upstream && parts.upstreams.mode === 'live' && grant.models.length === 0) {
+    const body = Buffer.alloc(0);
+    return forward({ ...parts, grant, dialect: undefined, upstream, upstreamPath: `/models${query}`, body, response });
+  }
+  const data = grant.models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'harbor' }));
+  sendJson(response, 200, { object: 'list', data });
+}
+
+/** The grant of the attempt whose token was sent, if the attempt lives. */
+function admitted({ installationSecret, grants }: ServerParts, request: IncomingMessage): Grant | undefined {
+  const token = readToken(request.headers);
+  const attempt = token === undefined ? undefined : verifyToken(installationSecret, token);
+  return attempt && grants.find(attempt);
+}
+
+function requestedModel(dialect: DialectSpec, body: Buffer, encoding: string | undefined): string | null {
+  const text = decodeBody(body, encoding ?? null);
+  return text === undefined ? null : (dialect.reader?.request(text).model ?? null);
+}

@@ -1,0 +1,32 @@
+import type { Readable } from 'node:stream';
+import type { Dialect } from '../model/call.ts';
+import type { Grant } from '../model/grant.ts';
+import type { RawHeaders } from './headers.ts';
+
+/** Whoever answers LLM calls: a provider over HTTP, or the scripted model. */
+export interface Upstream {
+  readonly name: 'openai' | 'anthropic' | 'scripted';
+  /** Rejects where no answer began. An aborted signal ends the call, and its answer if there is one already. */
+  send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer>;
+  /** Lets go of idle connections. */
+  close(): void;
+}
+
+export interface UpstreamRequest {
+  readonly dialect: Dialect;
+  readonly method: string;
+  /** Below the upstream's base address, with the query. */
+  readonly path: string;
+  /** Without credentials. */
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+  readonly grant: Grant;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: RawHeaders;
+  /** Ends only when it was all there, else with an error. */
+  readonly body: Readable;
+}

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { priceCall } from '../../src/interceptor/prices.ts';
+
+const usage = { inputTokens: 1_000_000, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+const at = new Date('2026-06-01');
+
+test('cached tokens are part of the input and cost less', () => {
+  expect(priceCall('openai', 'gpt-4.1', usage, at)).toBeCloseTo(2, 9);
+  expect(priceCall('openai', 'gpt-4.1', { ...usage, cachedTokens: 1_000_000 }, at)).toBeCloseTo(0.5, 9);
+});
+
+test.each([
+  ['an unknown model', 'openai', 'house-model'],
+  ['a model of another provider', 'openai', 'claude-sonnet-4-20250514'],
+  ['no model', 'openai', null],
+])('%s has no price', (_, provider, model) => {
+  expect(priceCall(provider, model, usage, at)).toBeNull();
+});
+
+test('usage that cannot be has no price', () => {
+  expect(priceCall('openai', 'gpt-4.1', { ...usage, cachedTokens: 1_000_001 }, at)).toBeNull();
+});

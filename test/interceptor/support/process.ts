@@ -1,0 +1,23 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+import type { InterceptorOptions } from '../../../src/interceptor/options.ts';
+import { testSecret } from './interceptor.ts';
+
+const program = new URL('run-interceptor.ts', import.meta.url);
+
+/** An interceptor in a process of its own; it serves when this returns, and ends with the test. */
+export async function spawnInterceptor(
+  options: Pick<InterceptorOptions, 'directory' | 'publicPort' | 'adminPort'>,
+  env: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
+  const given = { ...options, publicHosts: ['127.0.0.1'], installationSecret: testSecret };
+  const child = spawn(process.execPath, [program.pathname, JSON.stringify(given)], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(createInterface(child.stdout), 'line');
+  return child;
+}

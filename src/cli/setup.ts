@@ -1,0 +1,73 @@
+import { arch } from 'node:os';
+import type { Command } from 'commander';
+import type { ToolboxSource } from '../agents/agent.ts';
+import { agentRegistry } from '../agents/registry.ts';
+import { createEnsureToolbox } from '../agents/toolbox.ts';
+import { ensureBaseImage } from '../embedded/base-image.ts';
+import { openCache } from '../embedded/cache.ts';
+import { ensureEngine } from '../embedded/ensure-engine.ts';
+import { type Progress, showProgress, silent } from '../embedded/progress.ts';
+import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
+import { invalid } from '../model/errors.ts';
+import type { SnapshotFacts } from '../sandboxes/provider.ts';
+
+export interface SetupOptions {
+  /** Also what only the tests need. */
+  readonly forTests: boolean;
+  /** Agents whose binaries are fetched now; those of others are fetched when first used. */
+  readonly agents: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Brings what Harbor needs on this machine. What is there already costs a look. */
+export async function runSetup({ forTests, agents, env, progress, signal }: SetupOptions): Promise<number> {
+  const sources = usualToolboxes(forTests ? [...new Set(['codex', ...agents])] : agents);
+  if (forTests || !env['TEMPORAL_ADDRESS']) await ensureTemporalCli(env, progress, signal);
+  const engine = await ensureEngine(env, progress, signal);
+  await ensureBaseImage({ engine, env, progress, signal });
+  const ensureToolbox = createEnsureToolbox({ cache: await openCache(env), env, progress });
+  for (const source of sources) await ensureToolbox(source, signal);
+  return 0;
+}
+
+/** The binaries that these agents need in a usual image, one with glibc, of this machine's architecture. */
+export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
+  const facts: SnapshotFacts = {
+    architecture: arch() === 'arm64' ? 'arm64' : 'x64',
+    libc: 'glibc',
+    hasShell: true,
+    hasBash: true,
+    hasRunRollout: false,
+    workdir: '/',
+    user: '',
+  };
+  return agents.flatMap((name) => {
+    const agent = agentRegistry.byName(name);
+    if (!agent) throw invalid('agent', `there is no agent named ${name}; there are ${agentRegistry.names.join(', ')}`);
+    return agent.toolbox ? [agent.toolbox(facts)] : [];
+  });
+}
+
+export function register(program: Command): void {
+  program
+    .command('setup')
+    .description('get what Harbor needs on this machine: Temporal, a container engine, a base image')
+    .option('--for-tests', 'what the tests need, too', false)
+    .option('--agent <name>', 'the binaries of this agent, too (repeatable)', collect, [])
+    .option('--quiet', 'say nothing unless something fails', false)
+    .action(async (flags: { forTests: boolean; agent: string[]; quiet: boolean }) => {
+      process.exitCode = await runSetup({
+        forTests: flags.forTests,
+        agents: flags.agent,
+        env: process.env,
+        progress: flags.quiet ? silent : showProgress(process.stderr),
+        signal: new AbortController().signal,
+      });
+    });
+}
+
+function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}

@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import { homePath } from './embedded/home.ts';
+import { invalid } from './model/errors.ts';
+
+/** What `harbor up` is told by its environment; read once, here. */
+export interface Config {
+  readonly homePath: string;
+  /** Undefined: 8000 if it is free, else the next free one. 0: any free one. */
+  readonly port: number | undefined;
+  readonly host: string;
+  /** The first API key, where one is given from outside. */
+  readonly apiKey: string | undefined;
+  /** Rollouts that may run at once. */
+  readonly places: number;
+  readonly logLevel: string;
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Agents mostly wait for their model: more of them than cores keep a machine busy without crowding it. */
+const placesPerCore = 4;
+
+/** Throws `invalid_request` that names the variable. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  return {
+    homePath: homePath(env),
+    port: wholeNumber(env, 'HARBOR_PORT', 0, 65_535),
+    host: env['HARBOR_HOST'] || '127.0.0.1',
+    apiKey: apiKey(env),
+    places: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000) ?? placesPerCore * availableParallelism(),
+    logLevel: oneOf(env, 'HARBOR_LOG_LEVEL', logLevels) ?? 'info',
+  };
+}
+
+function wholeNumber(env: NodeJS.ProcessEnv, name: string, least: number, most: number): number | undefined {
+  const text = env[name]?.trim();
+  if (!text) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalid(name, `must be a whole number from ${least} to ${most}, and is "${text}"`);
+  }
+  return value;
+}
+
+function oneOf(env: NodeJS.ProcessEnv, name: string, values: readonly string[]): string | undefined {
+  const value = env[name]?.trim();
+  if (!value) return undefined;
+  if (!values.includes(value)) throw invalid(name, `must be one of ${values.join(', ')}`);
+  return value;
+}
+
+function apiKey(env: NodeJS.ProcessEnv): string | undefined {
+  const key = env['HARBOR_API_KEY']?.trim();
+  if (!key) return undefined;
+  if (key.length < 16) throw invalid('HARBOR_API_KEY', 'must have at least 16 characters');
+  return key;
+}

@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import { errorText } from '../model/errors.ts';
+import type { SandboxProvider } from '../sandboxes/provider.ts';
+import type { AttemptRow } from '../store/attempts.ts';
+import type { Store } from '../store/store.ts';
+
+interface Parts {
+  readonly store: Store;
+  readonly provider: SandboxProvider;
+  readonly logger: Logger;
+}
+
+/**
+ * Freezes the sandboxes of open rollouts before their interceptor goes, so that no agent runs into its absence. The pause
+ * is noted first: an agent whose worker died in between has its time back either way.
+ */
+export async function pauseSandboxes({ store, provider, logger }: Parts): Promise<number> {
+  return forEachOpen(store, logger, 'pause', async ({ rolloutId, attempt, sandboxName }) => {
+    if (!(await provider.find(sandboxName, new AbortController().signal))) return false;
+    await store.attempts.setPaused(rolloutId, attempt);
+    await provider.pause(sandboxName);
+    return true;
+  });
+}
+
+/** Thaws what {@link pauseSandboxes} froze, also where the one that froze it died over it. */
+export async function resumeSandboxes({ store, provider, logger }: Parts): Promise<number> {
+  return forEachOpen(store, logger, 'resume', async ({ rolloutId, attempt, sandboxName, pausedAt }) => {
+    if (pausedAt === null) return false;
+    if (await provider.find(sandboxName, new AbortController().signal)) await provider.resume(sandboxName);
+    await store.attempts.setResumed(rolloutId, attempt);
+    return true;
+  });
+}
+
+/** One sandbox that cannot be had is its own rollout's business and must not keep the others. */
+async function forEachOpen(
+  store: Store,
+  logger: Logger,
+  what: string,
+  work: (attempt: AttemptRow) => Promise<boolean>,
+): Promise<number> {
+  const open = await store.attempts.open();
+  const done = await Promise.all(
+    open.map((attempt) =>
+      work(attempt).catch((error: unknown) => {
+        logger.warn({ sandbox: attempt.sandboxName, error: errorText(error) }, `cannot ${what} a sandbox`);
+        return false;
+      }),
+    ),
+  );
+  return done.filter(Boolean).length;
+}

@@ -14,5 +14,3 @@ if (role === 'guard') {
   const { runCli } = await import('./cli/program.ts');
   process.exitCode = await runCli(process.argv.slice(2));
 }
-
-export {};

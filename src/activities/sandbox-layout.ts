@@ -3,7 +3,7 @@ import { resultFile } from '../agents/entrypoint.ts';
 /** Harbor's own folder in every sandbox; open to every user of it. */
 export const harborFolder = '/.harbor';
 /** The agent's own folder: its configuration, its sessions. */
-export const agentHome = `${harborFolder}/agent`;
+export const agentHome = `${harborFolder}/agent-home`;
 /** What the agent's phase leaves for collection besides its output: result.json and the two listings. */
 export const outbox = `${harborFolder}/outbox`;
 

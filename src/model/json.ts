@@ -11,6 +11,46 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>, what = 'body'):
   return check(parseUnchecked(text, what), schema, what);
 }
 
+/** Levels of nesting that a body may have: what walks it by recursion must not run out of stack. */
+const deepest = 100;
+
+/**
+ * As {@link parseJson}, for what comes from outside and goes into the store: refuses what a database's text cannot hold
+ * (a NUL, half of a surrogate pair) and what is nested without measure.
+ */
+export function parseBody<T>(text: string, schema: z.ZodType<T>): T {
+  const value = parseUnchecked(text, 'body');
+  refuseUnstorable(value);
+  return check(value, schema);
+}
+
+function refuseUnstorable(body: unknown): void {
+  const pending: { readonly value: unknown; readonly path: readonly string[] }[] = [{ value: body, path: [] }];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const { value, path } = next;
+    const field = path.join('.') || 'body';
+    if (path.length > deepest) {
+      throw new HarborError('invalid_request', `${path[0]}: is nested more than ${deepest} levels deep`, {
+        field: path[0],
+      });
+    }
+    if (typeof value === 'string' && !isStorable(value)) {
+      throw new HarborError('invalid_request', `${field}: holds a NUL or half a surrogate pair`, { field });
+    }
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [key, child] of Object.entries(value)) {
+      if (!isStorable(key)) {
+        throw new HarborError('invalid_request', `${field}: has a key with a NUL or half a surrogate pair`, { field });
+      }
+      pending.push({ value: child, path: [...path, key] });
+    }
+  }
+}
+
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
 /** As {@link parseJson}; undefined where the text is not JSON or not of that shape. */
 export function tryParseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
   try {

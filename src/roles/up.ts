@@ -189,7 +189,9 @@ async function serve(
     unguessable: (name) => createHmac('sha256', secret).update(name).digest('hex').slice(0, 32),
   });
   const worker = await startWorker({ connection, activities, activitySlots: config.places + spareSlots });
-  held.defer(() => pauseSandboxes({ store, provider, logger }).then(() => {}));
+  held.defer(async () => {
+    await pauseSandboxes({ store, provider, logger });
+  });
   held.defer(() => worker.stop());
 
   const app = createApi({ ...deps, uploadsFolder: join(home.path, 'uploads') });

@@ -6,7 +6,9 @@ import type { Task } from '../model/task.ts';
 import { type Db, toJson } from './database.ts';
 import type { Database } from './schema.ts';
 
-export type DeploymentRow = Selectable<Database['deployments']>;
+type BareDeployment = Selectable<Database['deployments']>;
+/** A deployment, with the snapshot of its newest generation that is ready. */
+export type DeploymentRow = BareDeployment & { readonly snapshotName: string | null };
 export type GenerationRow = Selectable<Database['generations']>;
 export type BuildRow = Selectable<Database['builds']>;
 
@@ -21,7 +23,7 @@ export interface GenerationContent {
 
 /** One generation on its way to a snapshot. */
 export interface PendingBuild {
-  readonly deployment: DeploymentRow;
+  readonly deployment: BareDeployment;
   readonly buildId: string;
 }
 
@@ -45,8 +47,8 @@ export interface DeploymentStore {
     settings: CreateDeployment,
     content: GenerationContent,
   ): Promise<PendingBuild | undefined>;
-  /** The next generation: with new content, or (undefined) with the newest one's. */
-  rebuild(deployment: DeploymentRow, content: GenerationContent | undefined, force: boolean): Promise<PendingBuild>;
+  /** The next generation: the newest one's content, less what `content` replaces. */
+  rebuild(deployment: DeploymentRow, content: Partial<GenerationContent>, force: boolean): Promise<PendingBuild>;
 
   build(id: string): Promise<BuildRow | undefined>;
   /** Newest first. */
@@ -70,14 +72,23 @@ export interface ListFilter {
 }
 
 export function deploymentStore(db: Db): DeploymentStore {
-  const find: DeploymentStore['find'] = (organization, idOrName) =>
+  const deployments = (organization: string) =>
     db
       .selectFrom('deployments')
-      .selectAll()
-      .where('organization', '=', organization)
-      .where((eb) => eb.or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
+      .leftJoin('generations', (join) =>
+        join
+          .onRef('generations.deploymentId', '=', 'deployments.id')
+          .onRef('generations.generation', '=', 'deployments.readyGeneration'),
+      )
+      .selectAll('deployments')
+      .select('generations.snapshotName')
+      .where('deployments.organization', '=', organization);
+
+  const find: DeploymentStore['find'] = (organization, idOrName) =>
+    deployments(organization)
+      .where((eb) => eb.or([eb('deployments.id', '=', idOrName), eb('deployments.name', '=', idOrName)]))
       // A name may look like another one's id; the id wins.
-      .orderBy((eb) => eb('id', '=', idOrName), 'desc')
+      .orderBy((eb) => eb('deployments.id', '=', idOrName), 'desc')
       .executeTakeFirst();
 
   const generation: DeploymentStore['generation'] = (deploymentId, number) =>
@@ -95,10 +106,15 @@ export function deploymentStore(db: Db): DeploymentStore {
     generation,
 
     list(organization, { limit, offset, status, name }) {
-      let query = db.selectFrom('deployments').selectAll().where('organization', '=', organization);
-      if (status) query = query.where('status', '=', status);
-      if (name) query = query.where('name', '=', name);
-      return query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).offset(offset).execute();
+      let query = deployments(organization);
+      if (status) query = query.where('deployments.status', '=', status);
+      if (name) query = query.where('deployments.name', '=', name);
+      return query
+        .orderBy('deployments.createdAt', 'desc')
+        .orderBy('deployments.id')
+        .limit(limit)
+        .offset(offset)
+        .execute();
     },
 
     async task(deploymentId, number, seed) {
@@ -186,7 +202,7 @@ export function deploymentStore(db: Db): DeploymentStore {
           .where('generation', '=', deployment.generation - 1)
           .executeTakeFirstOrThrow();
         const tasks =
-          content?.tasks ??
+          content.tasks ??
           (await tx
             .selectFrom('tasks')
             .selectAll()
@@ -287,7 +303,7 @@ type NewGeneration = Omit<GenerationRow, 'deploymentId' | 'generation' | 'snapsh
   readonly tasks: readonly Task[];
 };
 
-async function insertGeneration(tx: Db, deployment: DeploymentRow, content: NewGeneration): Promise<void> {
+async function insertGeneration(tx: Db, deployment: BareDeployment, content: NewGeneration): Promise<void> {
   const key = { deploymentId: deployment.id, generation: deployment.generation };
   await tx
     .insertInto('generations')
@@ -327,7 +343,7 @@ async function insertGeneration(tx: Db, deployment: DeploymentRow, content: NewG
 /** A statement takes 65,535 parameters. */
 const rowsPerInsert = 500;
 
-async function insertBuild(tx: Db, deployment: DeploymentRow): Promise<string> {
+async function insertBuild(tx: Db, deployment: BareDeployment): Promise<string> {
   const id = randomUUID();
   await tx
     .insertInto('builds')
@@ -340,7 +356,7 @@ async function insertBuild(tx: Db, deployment: DeploymentRow): Promise<string> {
 async function moveDeployment(
   tx: Db,
   build: { readonly deploymentId: string; readonly generation: number },
-  change: Partial<Pick<DeploymentRow, 'status' | 'error' | 'readyGeneration'>>,
+  change: Partial<Pick<BareDeployment, 'status' | 'error' | 'readyGeneration'>>,
 ): Promise<void> {
   await tx
     .updateTable('deployments')

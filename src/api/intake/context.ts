@@ -21,6 +21,8 @@ export interface IntakeRequest {
   readonly archivePath: string | null;
   /** The request's own Dockerfile; null: the one in the archive. */
   readonly dockerfile: string | null;
+  /** Counts where neither the request nor the archive has one. */
+  readonly fallbackDockerfile?: string;
   /** A folder for the results, which are the caller's to remove. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -59,7 +61,10 @@ async function takeApart(request: IntakeRequest, archive: UnpackedArchive, direc
       : await readArchive(createReadStream(archivePath), archive, signal);
   const sources = sortSources(tree, archive);
   refuseCompose(sources);
-  const written = request.dockerfile ?? (await inContext(sources, 'Dockerfile', limits.dockerfileBytes));
+  const written =
+    request.dockerfile ??
+    (await inContext(sources, 'Dockerfile', limits.dockerfileBytes)) ??
+    request.fallbackDockerfile;
   const {
     tasks,
     limits: taskLimits,

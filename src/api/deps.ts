@@ -1,0 +1,16 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { AgentRegistry } from '../agents/registry.ts';
+import type { Store } from '../store/store.ts';
+
+/** What the HTTP API works with. It reads the store and starts workflows; it never touches a sandbox. */
+export interface ApiDeps {
+  readonly store: Store;
+  readonly agents: AgentRegistry;
+  readonly client: Client;
+  /** How many rollouts may run at once. */
+  readonly places: number;
+  /** Where uploads lie while they are received. */
+  readonly uploadsFolder: string;
+  readonly logger: Logger;
+}

@@ -1,0 +1,65 @@
+import type { Request } from 'express';
+import { text as readText } from 'node:stream/consumers';
+import { z } from 'zod';
+import { check, parseBody } from '../model/json.ts';
+import { limits } from '../model/limits.ts';
+import { ProblemError } from './problems.ts';
+
+/** The request's body, checked; an empty one is `{}`. */
+export async function bodyOf<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
+  const encoding = request.get('content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new ProblemError(415, {
+      detail: `body: content-encoding ${encoding} is not supported`,
+      code: 'invalid_request',
+      field: 'body',
+    });
+  }
+  const text = await readText(bounded(request));
+  return parseBody(text.trim() || '{}', schema);
+}
+
+async function* bounded(request: Request): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  const chunks: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > limits.jsonBodyBytes) {
+      throw new ProblemError(413, {
+        detail: `body: is larger than ${limits.jsonBodyBytes} bytes`,
+        code: 'too_large',
+        field: 'body',
+      });
+    }
+    yield chunk;
+  }
+}
+
+/** The query's parameters, checked. A parameter given twice is refused. */
+export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
+  return check(request.query, schema, 'query');
+}
+
+const [least, most, usual] = limits.listPage;
+
+/** A whole number in a query, as text. */
+export function wholeNumber(from: number, to: number): z.ZodType<number> {
+  return z
+    .string('must be given once')
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= from && value <= to, `must be from ${from} to ${to}`);
+}
+
+export const pageQuery = { limit: wholeNumber(least, most).default(usual), offset: wholeNumber(0, 1e9).default(0) };
+
+export const flag = z
+  .enum(['0', '1', 'false', 'true'], 'must be 0 or 1')
+  .transform((text) => text === '1' || text === 'true');
+
+/** Ends when the one who asked has hung up. */
+export function untilClosed(request: Request): AbortSignal {
+  const gone = new AbortController();
+  request.res?.on('close', () => gone.abort());
+  return gone.signal;
+}

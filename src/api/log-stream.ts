@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Request, Response } from 'express';
+import type { LogStore } from '../store/logs.ts';
+import { untilClosed } from './input.ts';
+
+export interface LogStreamOptions {
+  readonly logs: LogStore;
+  /** Its place in the store; undefined as long as it has none. */
+  readonly logId: () => Promise<string | undefined>;
+  /** Whether it grows no more. */
+  readonly isOver: () => Promise<boolean>;
+  readonly offset: number;
+  readonly follow: boolean;
+}
+
+/** Milliseconds between looks at a log that has nothing new: soon for one that moves, seldom for one that rests. */
+const firstPauseMs = 100;
+const longestPauseMs = 1000;
+
+/** Answers with a log from a byte on; with `follow`, as it grows, until it is over or the reader has gone. */
+export async function streamLog(
+  request: Request,
+  response: Response,
+  { logs, logId, isOver, offset, follow }: LogStreamOptions,
+): Promise<void> {
+  const gone = untilClosed(request);
+  response.status(200).set({ 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  let at = offset;
+  for (let pauseMs = firstPauseMs; !gone.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    // Asked before the log is read: what it says is true of everything that is read then.
+    const over = !follow || (await isOver());
+    const id = await logId();
+    for (;;) {
+      const piece = id === undefined ? undefined : await logs.read(id, at);
+      if (piece === undefined || piece.length === 0) break;
+      at += piece.length;
+      pauseMs = firstPauseMs;
+      if (!response.write(piece)) await once(response, 'drain', { signal: gone }).catch(() => {});
+      if (gone.aborted) return;
+    }
+    if (over) break;
+    await sleep(pauseMs, undefined, { signal: gone }).catch(() => {});
+  }
+  response.end();
+}

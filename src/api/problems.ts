@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { HarborError } from '../model/errors.ts';
+import { failures } from '../model/failures.ts';
+import type { Problem } from '../model/responses.ts';
+
+/** An answer other than success, thrown from anywhere below a route. */
+export class ProblemError extends Error {
+  readonly status: number;
+  readonly body: Problem;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, body: Problem, headers: Readonly<Record<string, string>> = {}) {
+    super(body.detail);
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** The existing client takes any text with the number of this status for a deployment that is missing: no text has it. */
+export function notFound(what: string): ProblemError {
+  return new ProblemError(404, { detail: `${what} was not found`, code: 'not_found' });
+}
+
+export function conflict(detail: string, remedy: string): ProblemError {
+  return new ProblemError(409, { detail, code: 'conflict', remedy });
+}
+
+/** A part that has to be there is away for the moment; nothing was started. */
+export function unavailable(detail: string): ProblemError {
+  return new ProblemError(
+    503,
+    { detail, code: 'unavailable', remedy: 'Try again in a moment.' },
+    { 'retry-after': '2' },
+  );
+}
+
+export const unknownRoute: RequestHandler = (request) => {
+  throw notFound(`${request.method} ${request.path}`);
+};
+
+/** Turns whatever a route threw into the one form that errors have. What is nobody's mistake but ours is logged. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    // What is left of a body that was refused half-way: unread, it would break the connection before the answer is read.
+    request.resume();
+    const problem = toProblem(error);
+    if (problem) {
+      send(response, problem);
+      return;
+    }
+    const id = randomUUID();
+    logger.error({ err: error, id, method: request.method, path: request.path }, 'a request failed');
+    const detail = `Harbor failed to answer; its log has the reason under ${id}`;
+    send(response, new ProblemError(500, { detail, code: 'internal' }));
+  };
+}
+
+function toProblem(error: unknown): ProblemError | undefined {
+  if (error instanceof ProblemError) return error;
+  if (HarborError.isInstance(error) && error.failureClass !== 'internal') return fromHarborError(error);
+  const status = clientStatus(error);
+  if (status === undefined || !(error instanceof Error)) return undefined;
+  return new ProblemError(status, {
+    detail: `body: ${error.message}`,
+    code: status === 413 ? 'too_large' : 'invalid_request',
+    field: 'body',
+  });
+}
+
+function fromHarborError({ failureClass, message, field, remedy, retryAfterSeconds }: HarborError): ProblemError {
+  return new ProblemError(
+    failures[failureClass].httpStatus,
+    { detail: message, code: failureClass, ...(field && { field }), ...(remedy && { remedy }) },
+    retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) },
+  );
+}
+
+/** The body reader's and the router's own errors say whose fault they are by a status. */
+function clientStatus(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
+  const { status } = error;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+}
+
+function send(response: Response, { status, body, headers }: ProblemError): void {
+  response.status(status).set(headers).json(body);
+}

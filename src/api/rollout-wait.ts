@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HarborError } from '../model/errors.ts';
+import { failures, isFailureClass } from '../model/failures.ts';
+import { limits } from '../model/limits.ts';
+import type { RolloutResponse } from '../model/responses.ts';
+import type { RolloutRow } from '../store/rollouts.ts';
+import type { ApiDeps } from './deps.ts';
+
+const placePauseMs = 250;
+const endPauseMs = { first: 25, longest: 500 };
+
+/** Returns when a rollout could start at once. Throws `capacity` after half a minute: then nothing exists yet. */
+export async function waitForPlace({ store, places }: ApiDeps, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + limits.capacityWaitSeconds * 1000;
+  while ((await store.rollouts.freePlaces(places)) <= 0) {
+    if (Date.now() >= deadline || signal.aborted) {
+      throw new HarborError('capacity', `all ${places} places for running rollouts are taken; nothing was started`, {
+        retryAfterSeconds: limits.capacityWaitSeconds,
+        remedy: 'Repeat it later, or send `Prefer: respond-async` to have it wait in Harbor.',
+      });
+    }
+    await sleep(placePauseMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** The rollout when it is closed; undefined where the signal came first: it goes on without its caller. */
+export async function waitForEnd({ store }: ApiDeps, id: string, signal: AbortSignal): Promise<RolloutRow | undefined> {
+  for (let pauseMs = endPauseMs.first; !signal.aborted; pauseMs = Math.min(endPauseMs.longest, pauseMs * 1.2)) {
+    const row = await store.rollouts.find(id);
+    if (row?.closedAt) return row;
+    await sleep(pauseMs, undefined, { signal }).catch(() => {});
+  }
+  return undefined;
+}
+
+/** A number was earned: 200. Else the class says: clients repeat 429 and 5xx, and would pay again. */
+export function answerOf(rollout: RolloutResponse): { readonly status: number; readonly body: object } {
+  if (rollout.reward_info.outcome_reward !== null) return { status: 200, body: rollout };
+  const failure = rollout.failure ?? { class: 'no_reward', message: 'the rollout ended without a reward' };
+  const status = isFailureClass(failure.class) ? failures[failure.class].httpStatus : 424;
+  return {
+    status: status === 429 ? 424 : status,
+    body: { ...rollout, detail: `${failure.class}: ${failure.message}`, code: failure.class, rollout_id: rollout.id },
+  };
+}

@@ -1,0 +1,149 @@
+import { Router } from 'express';
+import { z } from 'zod';
+import {
+  buildDeploymentSchema,
+  createDeploymentSchema,
+  type DeploymentLimits,
+  deploymentStatuses,
+} from '../../model/deployment.ts';
+import { refuseHeldBackCopies } from '../../model/held-back.ts';
+import { deploymentWorkflowId, taskQueue } from '../../model/ids.ts';
+import { limits } from '../../model/limits.ts';
+import { refuseSecretEnv, refuseSecrets } from '../../model/llm-keys.ts';
+import type { DeploymentInput } from '../../model/stages.ts';
+import type { DeploymentRow, GenerationContent, PendingBuild } from '../../store/deployments.ts';
+import { organizationOf } from '../auth.ts';
+import type { ApiDeps } from '../deps.ts';
+import { pageQuery, queryOf } from '../input.ts';
+import type { Intake } from '../intake/context.ts';
+import { presentBuild, presentDeployment, presentSummary } from '../present-deployment.ts';
+import { conflict, notFound, unavailable } from '../problems.ts';
+import { type ReceivedUpload, storeContent, withUpload } from '../uploads.ts';
+
+const listQuery = z.object({
+  ...pageQuery,
+  status: z.enum(deploymentStatuses).optional(),
+  name: z.string().optional(),
+});
+
+export function deploymentRoutes(deps: ApiDeps): Router {
+  const { store } = deps;
+  const router = Router();
+
+  /** Answers 200, not 201: scripts around the existing client count on it. */
+  router.post('/deployments', async (request, response) => {
+    const organization = organizationOf(response);
+    const { pending, warnings } = await withUpload(deps, request, createDeploymentSchema, async (upload) => {
+      const { body } = upload;
+      refuseSecretEnv(body.env_vars);
+      const { content, intake } = await storeContent(store.blobs, upload, body.dockerfile ?? null);
+      const settings = { ...body, limits: withTaskNeeds(body.limits, intake.limits) };
+      const made = await store.deployments.create(organization, settings, content);
+      if (!made) throw nameTaken(body.name);
+      return { pending: made, warnings: intake.warnings };
+    });
+    await startBuild(deps, pending);
+    response.json(
+      await presentDeployment(store, await findDeployment(deps, organization, pending.deployment.id), warnings),
+    );
+  });
+
+  router.post('/deployments/:key/build', async (request, response) => {
+    const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
+    const buildId = await withUpload(deps, request, buildDeploymentSchema, async (upload) => {
+      const content = await newContent(deps, deployment, upload);
+      const running = content || upload.body.force ? undefined : await buildInFlight(deps, deployment);
+      if (running !== undefined) return running;
+      const pending = await store.deployments.rebuild(deployment, content ?? {}, upload.body.force);
+      await startBuild(deps, pending);
+      return pending.buildId;
+    });
+    const build = await store.deployments.build(buildId);
+    response.json({ build_id: buildId, deployment_id: deployment.id, status: build?.status ?? 'pending' });
+  });
+
+  router.get('/deployments', async (request, response) => {
+    const query = queryOf(request, listQuery);
+    const rows = await store.deployments.list(organizationOf(response), query);
+    response.json({ deployments: rows.map(presentSummary), limit: query.limit, offset: query.offset });
+  });
+
+  router.get('/deployments/:key', async (request, response) => {
+    const row = await findDeployment(deps, organizationOf(response), request.params.key);
+    response.json(await presentDeployment(store, row));
+  });
+
+  router.get('/deployments/:key/status', async (request, response) => {
+    const row = await findDeployment(deps, organizationOf(response), request.params.key);
+    const builds = await store.deployments.builds(row.id, limits.listPage[2]);
+    response.json({ ...presentSummary(row), builds: builds.map(presentBuild) });
+  });
+
+  return router;
+}
+
+/** By id or name. */
+export async function findDeployment({ store }: ApiDeps, organization: string, key: string): Promise<DeploymentRow> {
+  const row = await store.deployments.find(organization, key);
+  if (!row) throw notFound(`Deployment ${key}`);
+  return row;
+}
+
+function nameTaken(name: string): Error {
+  return conflict(
+    `A deployment named ${name} exists`,
+    `To change it, POST the new content to /api/harbor/deployments/${name}/build, or use \`harbor upload --replace\`.`,
+  );
+}
+
+/** What a task says it needs is a floor under what the request grants. */
+function withTaskNeeds(granted: DeploymentLimits, needs: Intake['limits']): DeploymentLimits {
+  return {
+    ...granted,
+    cpu_cores: Math.max(granted.cpu_cores, Math.ceil(needs.cpuCores ?? 0)),
+    memory_mb: Math.max(granted.memory_mb, needs.memoryMb ?? 0),
+    disk_mb: Math.max(granted.disk_mb, needs.diskMb ?? 0),
+  };
+}
+
+/** What a build request brings; undefined where it asks for what is stored. A Dockerfile alone goes with the stored context. */
+async function newContent(
+  { store }: ApiDeps,
+  deployment: DeploymentRow,
+  upload: ReceivedUpload<z.infer<typeof buildDeploymentSchema>>,
+): Promise<Partial<GenerationContent> | undefined> {
+  const { dockerfile } = upload.body;
+  const stored = await store.deployments.generation(deployment.id, deployment.generation);
+  if (upload.archivePath !== null) {
+    return (await storeContent(store.blobs, upload, dockerfile ?? null, stored.dockerfile)).content;
+  }
+  if (dockerfile === null || dockerfile === undefined) return undefined;
+  refuseSecrets(dockerfile);
+  refuseHeldBackCopies(dockerfile, stored.layout, () => true);
+  return { dockerfile };
+}
+
+/** The build that a client without an opinion means: old ones ask for a build right after an upload started one. */
+async function buildInFlight({ store }: ApiDeps, { id, status }: DeploymentRow): Promise<string | undefined> {
+  if (status !== 'pending' && status !== 'building') return undefined;
+  const [latest] = await store.deployments.builds(id, 1);
+  return latest?.endedAt === null ? latest.id : undefined;
+}
+
+async function startBuild({ client, store, logger }: ApiDeps, { deployment, buildId }: PendingBuild): Promise<void> {
+  const { id, organization, name, generation } = deployment;
+  const input: DeploymentInput = { deploymentId: id, name, generation, buildId };
+  try {
+    await client.workflow.start('deployment', {
+      taskQueue,
+      workflowId: deploymentWorkflowId(organization, name, generation),
+      args: [input],
+      staticSummary: `${name}, generation ${generation}`,
+      staticDetails: `Brings generation ${generation} of deployment \`${name}\` to a snapshot. Build \`${buildId}\`.`,
+    });
+  } catch (error) {
+    logger.error({ err: error, deployment: name }, 'a build could not be started');
+    await store.deployments.endBuild(buildId, { status: 'failed', errorMessage: 'the build could not be started' });
+    throw unavailable('The build could not be started: Temporal does not answer');
+  }
+}

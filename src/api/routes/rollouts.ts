@@ -1,0 +1,108 @@
+import { Router } from 'express';
+import { z } from 'zod';
+import { planRollout } from '../../activities/planning.ts';
+import { agentLogId, testsLogId } from '../../model/ids.ts';
+import { isClosed, type RolloutRequest, rolloutRequestSchema, rolloutStatuses } from '../../model/rollout.ts';
+import type { DeploymentRow } from '../../store/deployments.ts';
+import type { RolloutRow } from '../../store/rollouts.ts';
+import { organizationOf } from '../auth.ts';
+import type { ApiDeps } from '../deps.ts';
+import { bodyOf, pageQuery, queryOf, untilClosed, wholeNumber } from '../input.ts';
+import { streamLog } from '../log-stream.ts';
+import { presentRollout, presentRolloutSummary } from '../present-rollout.ts';
+import { notFound } from '../problems.ts';
+import { cancelRollout } from '../rollout-cancel.ts';
+import { startRollout } from '../rollout-start.ts';
+import { answerOf, waitForEnd, waitForPlace } from '../rollout-wait.ts';
+import { logQuery } from './builds.ts';
+import { findDeployment } from './deployments.ts';
+import type { Request, Response } from 'express';
+
+const listQuery = z.object({
+  ...pageQuery,
+  deployment: z.string().optional(),
+  status: z.enum(rolloutStatuses).optional(),
+});
+const globalRequestSchema = rolloutRequestSchema.extend({ deployment_id: z.string().min(1) });
+const rolloutLogQuery = z.object({
+  ...logQuery,
+  stream: z.enum(['agent', 'tests']).default('agent'),
+  attempt: wholeNumber(1, 1000).optional(),
+});
+
+export function rolloutRoutes(deps: ApiDeps): Router {
+  const { store } = deps;
+  const router = Router();
+
+  router.post('/deployments/:key/rollout', async (request, response) => {
+    const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
+    await run(request, response, deployment, await bodyOf(request, rolloutRequestSchema));
+  });
+
+  router.post('/rollout', async (request, response) => {
+    const { deployment_id, ...body } = await bodyOf(request, globalRequestSchema);
+    await run(request, response, await findDeployment(deps, organizationOf(response), deployment_id), body);
+  });
+
+  router.get('/rollouts', async (request, response) => {
+    const { deployment, ...query } = queryOf(request, listQuery);
+    const organization = organizationOf(response);
+    const deploymentId = deployment && (await findDeployment(deps, organization, deployment)).id;
+    const rows = await store.rollouts.list(organization, { ...query, deploymentId });
+    const rollouts = rows.map((row) => presentRolloutSummary(row));
+    response.json({ rollouts, limit: query.limit, offset: query.offset });
+  });
+
+  router.get('/rollouts/:id', async (request, response) => {
+    response.json(await presentRollout(store, await findRollout(deps, response, request.params.id)));
+  });
+
+  router.get('/rollouts/:id/logs', async (request, response) => {
+    const { stream, attempt, follow, offset } = queryOf(request, rolloutLogQuery);
+    const { id } = await findRollout(deps, response, request.params.id);
+    const logOf = stream === 'agent' ? agentLogId : testsLogId;
+    const now = () => store.rollouts.find(id);
+    await streamLog(request, response, {
+      logs: store.logs,
+      logId: async () => logOf(id, attempt ?? Math.max(1, (await now())?.attempt ?? 1)),
+      isOver: async () => {
+        if (attempt !== undefined && (await store.attempts.find(id, attempt))?.endedAt) return true;
+        return (await now())?.closedAt !== null;
+      },
+      offset,
+      follow,
+    });
+  });
+
+  router.post('/rollouts/:id/cancel', async (request, response) => {
+    const row = await findRollout(deps, response, request.params.id);
+    if (!isClosed(row.status)) await cancelRollout(deps, row);
+    const now = (await store.rollouts.find(row.id)) ?? row;
+    response.status(isClosed(now.status) ? 200 : 202).json(await presentRollout(store, now));
+  });
+
+  async function run(request: Request, response: Response, deployment: DeploymentRow, body: RolloutRequest) {
+    const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
+    const planned = await planRollout(store, deps.agents, deployment, body);
+    if (!asynchronous && !(await store.rollouts.find(planned.id))) await waitForPlace(deps, untilClosed(request));
+    const row = await startRollout(deps, planned);
+    if (asynchronous) {
+      const url = `/api/harbor/rollouts/${row.id}`;
+      response.status(202).set({ location: url, 'preference-applied': 'respond-async' });
+      response.json({ id: row.id, rollout_id: row.id, status: row.status, url });
+      return;
+    }
+    const ended = await waitForEnd(deps, row.id, untilClosed(request));
+    if (!ended) return;
+    const { status, body: answer } = answerOf(await presentRollout(store, ended));
+    response.status(status).json(answer);
+  }
+
+  return router;
+}
+
+export async function findRollout({ store }: ApiDeps, response: Response, id: string): Promise<RolloutRow> {
+  const row = await store.rollouts.find(id);
+  if (row?.organization !== organizationOf(response)) throw notFound(`Rollout ${id}`);
+  return row;
+}

@@ -1,0 +1,51 @@
+import { Command, CommanderError } from 'commander';
+import { register as build } from './build.ts';
+import type { CliContext } from './context.ts';
+import { register as demo } from './demo.ts';
+import { register as doctor } from './doctor.ts';
+import { register as list } from './list.ts';
+import { reportError } from './report-error.ts';
+import { register as rollout } from './rollout/group.ts';
+import { register as run } from './run.ts';
+import { register as setup } from './setup.ts';
+import { register as status } from './status.ts';
+import { register as up } from './up.ts';
+import { register as upload } from './upload.ts';
+
+/** In the order in which a newcomer needs them. */
+const commands = [demo, up, setup, doctor, upload, build, status, list, run, rollout];
+
+/** Exit codes: 0 done, 1 it failed, 2 called wrongly, 130 interrupted. */
+const usageError = 2;
+
+/**
+ * Runs one command line, without the program's own name; returns its exit code. `harbor` as a first word means nothing,
+ * so that `synth harbor upload …` is what users of the existing client know.
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const name = process.env['HARBOR_CLI_NAME'] === 'synth' ? 'synth' : 'harbor';
+  const context: CliContext = { name, prefix: name === 'synth' ? 'synth harbor' : 'harbor', env: process.env };
+  // A reader that has seen enough, such as `head`, is no failure.
+  process.stdout.on('error', (error) => {
+    if ('code' in error && error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const program = createProgram(context);
+  try {
+    await program.parseAsync(argv[0] === 'harbor' ? argv.slice(1) : [...argv], { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageError;
+    reportError(error, process.env['HARBOR_DEBUG'] === '1');
+    return 1;
+  }
+}
+
+export function createProgram(context: CliContext): Command {
+  const program = new Command(context.name)
+    .description('Runs coding agents in sandboxes made from your Dockerfile, and scores what they did.')
+    .showHelpAfterError('--help tells what there is.')
+    .exitOverride();
+  for (const register of commands) register(program, context);
+  return program;
+}

@@ -1,0 +1,86 @@
+import { errorText } from '../model/errors.ts';
+import type { RolloutResponse } from '../model/responses.ts';
+import { count, counted, duration, money, reward } from './format.ts';
+import type { LiveRow } from './live.ts';
+import { type Paint, paintStatus } from './output.ts';
+import { type Column, table } from './table.ts';
+import { hasEnded, type TrackedRollout } from './tracked-rollouts.ts';
+
+/** What a phase is called while it lasts. */
+const phases: Readonly<Record<string, string>> = {
+  waiting: 'waiting',
+  starting: 'starting',
+  queued: 'queued',
+  provisioning: 'making its sandbox',
+  running: 'agent at work',
+  evaluating: 'tests running',
+};
+
+/** One line per rollout: seed, phase, seconds, calls, tokens, and its reward once it has one. */
+export function rolloutRow(rollout: TrackedRollout, paint: Paint): LiveRow {
+  const { id, seed, state, latest } = rollout;
+  const head = `  seed ${String(seed).padStart(3)}  `;
+  const minor = state === 'waiting' || state === 'queued';
+  if (state === 'refused') {
+    return { key: id, state, text: `${head}${paint('red', 'refused')}  ${errorText(rollout.error)}` };
+  }
+  const ended = hasEnded(rollout);
+  const word = (ended ? state : (phases[state] ?? state)).padEnd('making its sandbox'.length);
+  const seconds = ended ? latest?.timings.total_s : secondsSince(rollout.startedAt);
+  const parts = [paintStatus(paint, state, word), minor && !seconds ? '' : duration(seconds).padStart(6)];
+  if (latest && latest.usage.llm_calls > 0) {
+    const { llm_calls: calls, input_tokens: input, output_tokens: output } = latest.usage;
+    parts.push(counted(calls, 'call').padStart(8), `${count(input + output)} tokens`.padStart(14));
+  }
+  if (ended && latest) parts.push(verdict(latest, paint));
+  return { key: id, state, minor, text: head + parts.join('  ') };
+}
+
+function secondsSince(start: number | undefined): number | undefined {
+  return start === undefined ? undefined : (performance.now() - start) / 1000;
+}
+
+function verdict({ reward_info: { outcome_reward: earned }, failure }: RolloutResponse, paint: Paint): string {
+  if (earned === null) return paint('red', failure?.class ?? 'no reward');
+  return paint(earned > 0 ? 'green' : 'yellow', `reward ${reward(earned)}`);
+}
+
+const columns: readonly Column[] = [
+  { heading: 'SEED', right: true },
+  { heading: 'AGENT' },
+  { heading: 'STATUS' },
+  { heading: 'REWARD', right: true },
+  { heading: 'LLM CALLS', right: true },
+  { heading: 'TOKENS IN', right: true },
+  { heading: 'OUT', right: true },
+  { heading: 'COST', right: true },
+  { heading: 'AGENT TIME', right: true },
+  { heading: 'TOTAL', right: true },
+  { heading: 'ROLLOUT' },
+];
+
+type Shown = Pick<
+  RolloutResponse,
+  'id' | 'seed' | 'agent' | 'status' | 'reward_info' | 'failure' | 'usage' | 'timings'
+>;
+
+/** What rollouts came to, a line each. */
+export function rolloutTable(rollouts: readonly Shown[], paint: Paint): string[] {
+  return table(
+    columns,
+    rollouts.map(({ id, seed, agent, status, reward_info: { outcome_reward: earned }, usage, timings }) => [
+      seed === null ? '-' : String(seed),
+      agent,
+      paintStatus(paint, status),
+      earned === null ? paint('red', '-') : paint(earned > 0 ? 'green' : 'yellow', reward(earned)),
+      count(usage.llm_calls),
+      count(usage.input_tokens),
+      count(usage.output_tokens),
+      money(usage.cost_usd),
+      duration(timings.agent_s),
+      duration(timings.total_s),
+      id,
+    ]),
+    paint,
+  );
+}

@@ -1,0 +1,102 @@
+import { type Command, Option } from 'commander';
+import { ulid } from 'ulid';
+import { egressModes, type EgressMode } from '../model/egress.ts';
+import { invalid } from '../model/errors.ts';
+import type { DeploymentResponse } from '../model/responses.ts';
+import type { NewRollout } from '../sdk/client.ts';
+import { apiCommand, type CliContext, clientFor, repeated, type ServerFlags, wholeNumber } from './context.ts';
+import { counted } from './format.ts';
+import { attended } from './attended.ts';
+import { note, paint, paintError, say, sayJson } from './output.ts';
+import { patience } from './patience.ts';
+import { runJson } from './run-json.ts';
+import { isScored, summaryOf } from './rollout-summary.ts';
+import { startRollouts, type TrackedRollout } from './tracked-rollouts.ts';
+
+interface Flags extends ServerFlags {
+  readonly seeds?: number;
+  readonly seed?: readonly number[];
+  readonly model: string;
+  readonly timeout?: number;
+  readonly agent?: string;
+  readonly concurrency: number;
+  readonly egress?: EgressMode;
+  readonly detach: boolean;
+  readonly json: boolean;
+}
+
+/** Seeds where neither flags nor the deployment's tasks say which; the existing client's number. */
+const usualSeeds = 10;
+
+export function register(program: Command, context: CliContext): void {
+  apiCommand(program, 'run <deployment>')
+    .description('run an agent in fresh sandboxes of a deployment, and score what it did')
+    .option(
+      '-s, --seeds <n>',
+      "the first n of the deployment's tasks, or 0 to n-1 (default: all tasks, or 10)",
+      wholeNumber(1),
+    )
+    .option('--seed <seed>', 'just this one (repeatable)', repeated(wholeNumber(Number.MIN_SAFE_INTEGER)))
+    .option('-m, --model <model>', 'the model that the agent uses', 'gpt-4o-mini')
+    .option('--agent <agent>', 'codex, or what the server has besides (default: by the model)')
+    .option('--timeout <seconds>', "for each agent (default: the deployment's, 300 if it names none)", wholeNumber(1))
+    .option('--concurrency <n>', 'how many are asked for at once', wholeNumber(1), 8)
+    .addOption(new Option('--egress <mode>', egressHelp(context)).choices(egressModes))
+    .option('--detach', 'start them, print their ids, and return', false)
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  ${context.prefix} run my-project --seed 1 --seed 2\n  ${context.prefix} run my-project --model gpt-5-mini --json`,
+    )
+    .action((deployment: string, flags: Flags) => run(context, deployment, flags));
+}
+
+async function run(context: CliContext, key: string, flags: Flags): Promise<void> {
+  const client = await clientFor(context, flags);
+  const deployment = await client.deployment(key);
+  const rollouts = seedsOf(deployment, flags).map((seed): TrackedRollout => ({ id: ulid(), seed, state: 'waiting' }));
+  const job = { client, deployment: deployment.id, request: requests(context, flags), concurrency: flags.concurrency };
+  note(`Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${flags.model}`);
+
+  if (flags.detach) {
+    const { signal } = new AbortController();
+    await startRollouts(rollouts, { ...job, reconnect: patience(), onChange: () => undefined, signal });
+  } else if ((await attended(context, rollouts, job)) === 'interrupted') {
+    process.exitCode = 130;
+  }
+  if (flags.json) sayJson(runJson(key, rollouts));
+  else if (flags.detach) showStarted(context, rollouts);
+  else for (const line of summaryOf(rollouts, paint)) say(line);
+  const missed = flags.detach ? rollouts.some(({ state }) => state === 'refused') : !rollouts.every(isScored);
+  if (missed) process.exitCode ??= 1;
+}
+
+function seedsOf({ name, seeds }: DeploymentResponse, flags: Flags): readonly number[] {
+  if (flags.seed) return [...new Set(flags.seed)];
+  if (seeds.length === 0) return Array.from({ length: flags.seeds ?? usualSeeds }, (_, seed) => seed);
+  if (flags.seeds !== undefined && flags.seeds > seeds.length) {
+    throw invalid('seeds', `${name} has ${counted(seeds.length, 'task')}, not ${flags.seeds}`);
+  }
+  return seeds.slice(0, flags.seeds);
+}
+
+/** The existing client's request, with what its flags say and it does not send. */
+function requests({ name }: CliContext, { model, agent, timeout, egress }: Flags): (seed: number) => NewRollout {
+  const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
+  return (seed) => ({
+    env: { seed, env_name: 'harbor' },
+    policy: { config: { model, ...(agent !== undefined && { agent }) } },
+    ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
+    ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
+  });
+}
+
+function egressHelp({ name }: CliContext): string {
+  const usual = name === 'harbor' ? 'interceptor-only, the LLM and nothing else' : "the deployment's, else open";
+  return `what the agent may reach (default: ${usual})`;
+}
+
+function showStarted({ prefix }: CliContext, rollouts: readonly TrackedRollout[]): void {
+  for (const { id, seed, state } of rollouts) say(`seed ${seed}  ${id}  ${state}`);
+  say(`\nTo see how they go: ${prefix} rollout list; to end one: ${prefix} rollout cancel ID`);
+}

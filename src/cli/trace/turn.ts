@@ -1,0 +1,27 @@
+import type { TraceCall } from '../../sdk/client.ts';
+import { chatTurn } from './chat-turn.ts';
+import { responsesTurn } from './responses-turn.ts';
+
+/** What one LLM call was about, whatever its dialect. What the model itself said before is not part of what it is given. */
+export interface Turn {
+  readonly given: readonly Given[];
+  readonly answered: readonly Answered[];
+}
+
+export type Given =
+  | { readonly kind: 'message'; readonly role: string; readonly text: string }
+  /** Of the tool call of that id. */
+  | { readonly kind: 'result'; readonly callId: string; readonly text: string };
+
+export type Answered =
+  | { readonly kind: 'text'; readonly text: string }
+  /** As far as the provider shows it. */
+  | { readonly kind: 'thought'; readonly text: string }
+  | { readonly kind: 'tool'; readonly callId: string; readonly name: string; readonly input: string };
+
+/** Reads a recorded call. What is not understood, such as a body that was cut off, is left out. */
+export function readTurn(call: Pick<TraceCall, 'dialect' | 'request' | 'response'>): Turn {
+  if (call.dialect === 'openai-responses') return responsesTurn(call.request, call.response);
+  if (call.dialect === 'openai-chat') return chatTurn(call.request, call.response);
+  return { given: [], answered: [] };
+}

@@ -1,0 +1,166 @@
+import { z } from 'zod';
+import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
+import { parseJson } from '../model/json.ts';
+import {
+  type ArtifactList,
+  type BuildResponse,
+  type DeploymentResponse,
+  type DeploymentStatusResponse,
+  type DeploymentSummary,
+  type RolloutResponse,
+  acceptedSchema,
+  artifactListSchema,
+  buildSchema,
+  buildStartedSchema,
+  deploymentListSchema,
+  deploymentSchema,
+  deploymentStatusSchema,
+  rolloutListSchema,
+  rolloutSchema,
+  traceSchema,
+} from '../model/responses.ts';
+import type { RolloutStatus, rolloutRequestSchema } from '../model/rollout.ts';
+import { type Http, type HttpOptions, createHttp } from './http.ts';
+import { listedObjects } from './listed-objects.ts';
+import { uploadBody } from './upload-body.ts';
+
+export type NewDeployment = z.input<typeof createDeploymentSchema>;
+export type NewBuild = z.input<typeof buildDeploymentSchema>;
+export type NewRollout = z.input<typeof rolloutRequestSchema>;
+export type Accepted = z.infer<typeof acceptedSchema>;
+export type BuildStarted = z.infer<typeof buildStartedSchema>;
+export type RolloutSummary = z.infer<typeof rolloutListSchema>['rollouts'][number];
+export type TraceCall = z.infer<typeof traceSchema>['calls'][number];
+
+export interface Page {
+  readonly limit?: number | undefined;
+  readonly offset?: number | undefined;
+}
+
+export interface LogRange {
+  /** Bytes to pass over. */
+  readonly offset?: number | undefined;
+  /** Goes on until the log is closed. */
+  readonly follow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const callSchema = traceSchema.shape.calls.element;
+const root = '/api/harbor';
+
+/**
+ * A Harbor server. `key` is a deployment's id or name. Every method throws ApiError for what the server refuses and
+ * UnreachableError where no answer came; of those that change something, all but `upload` may be repeated.
+ *
+ *     const harbor = new HarborClient({ url: 'http://127.0.0.1:8000', apiKey });
+ *     await using context = await packContext('./my-project');
+ *     const { id } = await harbor.upload({ name: 'my-project' }, context.file);
+ */
+export class HarborClient {
+  readonly #http: Http;
+
+  constructor(options: HttpOptions) {
+    this.#http = createHttp(options);
+  }
+
+  /** Makes a deployment and starts its build. `context`: a tar.gz file, sent as it is read; null: the Dockerfile alone. */
+  upload(deployment: NewDeployment, context: string | null): Promise<DeploymentResponse> {
+    return this.#http.json(`${root}/deployments`, deploymentSchema, {
+      body: { pieces: uploadBody(deployment, context) },
+    });
+  }
+
+  /** Starts a build: of new content where there is some, else of what is stored; joins one that is under way. */
+  build(key: string, build: NewBuild = {}, context: string | null = null): Promise<BuildStarted> {
+    return this.#http.json(`${deploymentPath(key)}/build`, buildStartedSchema, {
+      body: { pieces: uploadBody(build, context) },
+    });
+  }
+
+  deployment(key: string): Promise<DeploymentResponse> {
+    return this.#http.json(deploymentPath(key), deploymentSchema);
+  }
+
+  status(key: string): Promise<DeploymentStatusResponse> {
+    return this.#http.json(`${deploymentPath(key)}/status`, deploymentStatusSchema);
+  }
+
+  async list(filter: Page & { readonly status?: string | undefined } = {}): Promise<readonly DeploymentSummary[]> {
+    const { limit = 50, offset = 0, status } = filter;
+    const query = { limit, offset, status };
+    return (await this.#http.json(`${root}/deployments`, deploymentListSchema, { query })).deployments;
+  }
+
+  buildState(key: string, buildId: string): Promise<BuildResponse> {
+    return this.#http.json(`${deploymentPath(key)}/builds/${encodeURIComponent(buildId)}`, buildSchema);
+  }
+
+  buildLog(key: string, buildId: string, { offset, follow, signal }: LogRange = {}): AsyncGenerator<Uint8Array> {
+    const query = { offset, follow: follow ? 1 : undefined };
+    return this.#http.bytes(`${deploymentPath(key)}/builds/${encodeURIComponent(buildId)}/logs`, { query, signal });
+  }
+
+  /**
+   * Starts a rollout and returns at once; `rollout` tells how it goes. With a `rollout_id` of the caller's own a repeat
+   * finds the first one's rollout instead of starting a second.
+   */
+  startRollout(key: string, rollout: NewRollout & { readonly rollout_id: string }): Promise<Accepted> {
+    return this.#http.json(`${deploymentPath(key)}/rollout`, acceptedSchema, {
+      headers: { prefer: 'respond-async' },
+      body: { value: rollout },
+    });
+  }
+
+  rollout(id: string): Promise<RolloutResponse> {
+    return this.#http.json(rolloutPath(id), rolloutSchema);
+  }
+
+  /** Newest first. */
+  async rollouts(
+    filter: Page & { readonly deployment?: string | undefined; readonly status?: RolloutStatus | undefined } = {},
+  ): Promise<readonly RolloutSummary[]> {
+    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query: { ...filter } })).rollouts;
+  }
+
+  /** Output of the agent or of the tests; of the last attempt unless one is named. */
+  rolloutLog(
+    id: string,
+    log: LogRange & { readonly stream?: 'agent' | 'tests' | undefined; readonly attempt?: number | undefined } = {},
+  ): AsyncGenerator<Uint8Array> {
+    const { stream, attempt, offset, follow, signal } = log;
+    const query = { stream, attempt, offset, follow: follow ? 1 : undefined };
+    return this.#http.bytes(`${rolloutPath(id)}/logs`, { query, signal });
+  }
+
+  /** Every recorded LLM call in order, one at a time: a trace may be larger than memory. */
+  async *trace(id: string): AsyncGenerator<TraceCall> {
+    for await (const text of listedObjects(this.rawTrace(id))) yield parseJson(text, callSchema, 'trace');
+  }
+
+  /** The trace's JSON document as it comes. */
+  rawTrace(id: string): AsyncGenerator<Uint8Array> {
+    return this.#http.bytes(`${rolloutPath(id)}/trace`);
+  }
+
+  async artifacts(id: string): Promise<ArtifactList['artifacts']> {
+    return (await this.#http.json(`${rolloutPath(id)}/artifacts`, artifactListSchema)).artifacts;
+  }
+
+  artifact(id: string, attempt: number, name: string): AsyncGenerator<Uint8Array> {
+    const path = name.split('/').map(encodeURIComponent).join('/');
+    return this.#http.bytes(`${rolloutPath(id)}/artifacts/${attempt}/${path}`);
+  }
+
+  /** Ends a rollout; what it has done so far is kept. Of one that has ended it changes nothing. */
+  async cancel(id: string): Promise<void> {
+    await this.#http.json(`${rolloutPath(id)}/cancel`, z.unknown(), { body: { value: {} } });
+  }
+}
+
+function deploymentPath(key: string): string {
+  return `${root}/deployments/${encodeURIComponent(key)}`;
+}
+
+function rolloutPath(id: string): string {
+  return `${root}/rollouts/${encodeURIComponent(id)}`;
+}

@@ -57,8 +57,17 @@ function patchOf(path: string, before: Buffer | undefined, after: Side | 'too la
     ...(after ? {} : { isDelete: true, oldMode: '100644' }),
   };
   const names = [before ? `a/${path}` : '/dev/null', after ? `b/${path}` : '/dev/null'] as const;
-  const header = `diff --git a/${path} b/${path}\n`;
-  if (isBinary(before) || isBinary(after?.content)) return `${header}Binary files ${names[0]} and ${names[1]} differ\n`;
+  if (isBinary(before) || isBinary(after?.content)) {
+    const header = formatPatch({
+      oldFileName: `a/${path}`,
+      newFileName: `b/${path}`,
+      oldHeader: '',
+      newHeader: '',
+      hunks: [],
+      ...git,
+    });
+    return `${header.trimEnd()}\nBinary files ${names[0]} and ${names[1]} differ\n`;
+  }
   const text = (content: Buffer | undefined) => content?.toString('utf8') ?? '';
   const patch = structuredPatch(names[0], names[1], text(before), text(after?.content), '', '', {
     context: 3,

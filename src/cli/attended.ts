@@ -44,7 +44,7 @@ export async function attended(
 export async function trackShown(rollouts: readonly TrackedRollout[], job: Job, signal: AbortSignal): Promise<void> {
   const live = showLive(process.stderr, () => rollouts.map((rollout) => rolloutRow(rollout, paintError)));
   try {
-    const reconnect = patience((line) => live.note(line), signal);
+    const reconnect = patience(signal);
     await trackRollouts(rollouts, { ...job, reconnect, onChange: () => live.refresh(), signal });
   } finally {
     live.end();

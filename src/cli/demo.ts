@@ -9,12 +9,13 @@ import { cancelAll, trackShown } from './attended.ts';
 import { type CliContext, keyIn, localUrl, wholeNumber } from './context.ts';
 import { demoJson } from './demo-json.ts';
 import { type DemoServer, openDemoServer } from './demo-server.ts';
-import { counted, duration, reward } from './format.ts';
+import { counted, duration } from './format.ts';
 import { interrupts } from './interrupts.ts';
 import { note, noteBytes, paint, paintError, say, sayJson } from './output.ts';
 import { patience } from './patience.ts';
 import { isScored, summaryOf } from './rollout-summary.ts';
 import { sendDeployment } from './send-deployment.ts';
+import { facts } from './table.ts';
 import type { TrackedRollout } from './tracked-rollouts.ts';
 import { failedBuild, usualBuildSeconds, waitUntilBuilt } from './wait-until-built.ts';
 
@@ -66,7 +67,7 @@ async function demo(context: CliContext, flags: Flags): Promise<void> {
     else signal.throwIfAborted();
 
     if (flags.json) sayJson(demoJson(rollouts));
-    else report(context, server, rollouts);
+    else report(context, server, rollouts, !stop.aborted);
     if (!rollouts.every(isScored)) process.exitCode = 1;
     if (server.isOwn) note('\nEnding the server that was started for this…');
   } catch (error) {
@@ -78,7 +79,7 @@ async function demo(context: CliContext, flags: Flags): Promise<void> {
 /** The example as a deployment. Its content is mostly known already: then nothing is built. */
 async function deploy(client: HarborClient, signal: AbortSignal): Promise<string> {
   const started = performance.now();
-  const reconnect = patience(note, signal);
+  const reconnect = patience(signal);
   await using packed = await packContext(example, signal);
   const { id } = await reconnect(() =>
     sendDeployment(client, { name: deploymentName, dockerfile: null }, packed, true),
@@ -103,23 +104,24 @@ function requests({ agent, model }: Flags) {
   });
 }
 
-function report(context: CliContext, server: DemoServer, rollouts: readonly TrackedRollout[]): void {
+function report(context: CliContext, server: DemoServer, rollouts: readonly TrackedRollout[], advise: boolean): void {
   heading('What came out');
   for (const line of summaryOf(rollouts, paint)) say(line);
   if (rollouts.some(({ latest }) => latest?.trace?.calls.some(({ upstream }) => upstream === 'scripted'))) {
-    say('The model was scripted, since the server has no LLM key: costs are list prices, nothing was billed.');
+    say('The model was scripted, since the server has no LLM key: its tokens are estimates, and nothing was billed.');
   }
+  if (!advise) return;
   const least = rollouts.find(({ latest }) => latest?.reward_info.outcome_reward === 0) ?? rollouts.at(-1);
   const harbor = commandFor(context);
-  say();
-  say(paint('bold', 'Look into it'));
-  if (server.isOwn) say(`  ${harbor} up`.padEnd(60) + 'start the server again, in another terminal');
-  if (server.info.temporalUi) say(`  ${server.info.temporalUi}`.padEnd(60) + 'every rollout as a Temporal workflow');
+  heading('Look into it');
+  const next: [string, string][] = [];
+  if (server.isOwn) next.push(['start the server again, in another terminal', `${harbor} up`]);
+  if (server.info.temporalUi) next.push(['every rollout as a Temporal workflow', server.info.temporalUi]);
   if (least) {
-    const earned = reward(least.latest?.reward_info.outcome_reward);
-    say(`  ${harbor} rollout trace ${least.id}`.padEnd(60) + `what the model said and did for seed ${least.seed}`);
-    say(`  ${harbor} rollout logs --tests ${least.id}`.padEnd(60) + `why its tests gave it ${earned}`);
+    next.push([`what was said and done for seed ${least.seed}`, `${harbor} rollout trace ${least.id}`]);
+    if (isScored(least)) next.push(['what its tests say to that', `${harbor} rollout logs --tests ${least.id}`]);
   }
+  for (const line of facts(next, paint)) say(line);
 }
 
 /** How the reader of this can call Harbor from where they are. */

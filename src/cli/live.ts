@@ -1,21 +1,20 @@
+import { takeNotes } from './output.ts';
 import { clip } from './table.ts';
 
 /** One thing that is under way. */
 export interface LiveRow {
   readonly key: string;
-  /** What counts as news where lines cannot be rewritten: a phase, not the seconds. */
-  readonly state: string;
+  /** What counts as news where lines cannot be rewritten: a phase, not the seconds. Undefined: none so far. */
+  readonly state: string | undefined;
   readonly text: string;
   /** Rows that may be left out where there is no room, e.g. those that wait. */
   readonly minor?: boolean;
 }
 
-/** Lines that show how several things go on. */
+/** Lines that show how several things go on. Notes that are made meanwhile stand above them. */
 export interface Live {
   /** There may be news. */
   refresh(): void;
-  /** A line that stays. */
-  note(line: string): void;
   /** Shows the last state, which stays. */
   end(): void;
 }
@@ -45,11 +44,12 @@ function onTerminal(stream: LiveStream, rows: () => readonly LiveRow[]): Live {
   };
   draw();
   const timer = setInterval(draw, tickMs);
+  const giveBack = takeNotes((line) => draw(`${line}\n`));
   return {
     refresh() {},
-    note: (line) => draw(`${line}\n`),
     end() {
       clearInterval(timer);
+      giveBack();
       draw();
       drawn = 0;
     },
@@ -67,11 +67,11 @@ function asLines(stream: LiveStream, rows: () => readonly LiveRow[]): Live {
   const states = new Map<string, string>();
   const refresh = (): void => {
     for (const { key, state, text } of rows()) {
-      if (states.get(key) === state) continue;
+      if (state === undefined || states.get(key) === state) continue;
       states.set(key, state);
       stream.write(`${text}\n`);
     }
   };
   refresh();
-  return { refresh, note: (line) => void stream.write(`${line}\n`), end: refresh };
+  return { refresh, end: refresh };
 }

@@ -32,9 +32,20 @@ export function say(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
+let writeNote = (line: string): void => void process.stderr.write(`${line}\n`);
+
 /** A line of progress or advice: never part of the result. */
 export function note(line = ''): void {
-  process.stderr.write(`${line}\n`);
+  writeNote(line);
+}
+
+/** For who keeps redrawing the end of stderr: notes go through it, until the returned function is called. */
+export function takeNotes(write: (line: string) => void): () => void {
+  const before = writeNote;
+  writeNote = write;
+  return () => {
+    writeNote = before;
+  };
 }
 
 /** A piece of a log that passes by. */

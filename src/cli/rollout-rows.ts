@@ -33,7 +33,8 @@ export function rolloutRow(rollout: TrackedRollout, paint: Paint): LiveRow {
     parts.push(counted(calls, 'call').padStart(8), `${count(input + output)} tokens`.padStart(14));
   }
   if (ended && latest) parts.push(verdict(latest, paint));
-  return { key: id, state, minor, text: head + parts.join('  ') };
+  const news = state === 'waiting' || state === 'starting' ? undefined : state;
+  return { key: id, state: news, minor, text: head + parts.join('  ') };
 }
 
 function secondsSince(start: number | undefined): number | undefined {
@@ -41,7 +42,7 @@ function secondsSince(start: number | undefined): number | undefined {
 }
 
 function verdict({ reward_info: { outcome_reward: earned }, failure }: RolloutResponse, paint: Paint): string {
-  if (earned === null) return paint('red', failure?.class ?? 'no reward');
+  if (earned === null) return failure?.class === 'cancelled' ? '' : paint('red', failure?.class ?? 'no reward');
   return paint(earned > 0 ? 'green' : 'yellow', `reward ${reward(earned)}`);
 }
 

@@ -3,7 +3,7 @@ import { explainFailure } from './failure-advice.ts';
 import { counted, reward } from './format.ts';
 import { type Paint, printable } from './output.ts';
 import { rolloutTable } from './rollout-rows.ts';
-import type { TrackedRollout } from './tracked-rollouts.ts';
+import { hasEnded, type TrackedRollout } from './tracked-rollouts.ts';
 
 /** Whether a number was earned, whatever it is. */
 export function isScored({ latest }: TrackedRollout): boolean {
@@ -19,7 +19,8 @@ export function meanReward(rollouts: readonly TrackedRollout[]): number | null {
 /** The end of a run: a table, what went wrong with which, and the mean reward. */
 export function summaryOf(rollouts: readonly TrackedRollout[], paint: Paint): string[] {
   const known = rollouts.flatMap(({ latest }) => latest ?? []);
-  const unscored = rollouts.filter((rollout) => !isScored(rollout) && rollout.state !== 'waiting');
+  // Of those that somebody cancelled, or left to the server, nothing has to be explained.
+  const unscored = rollouts.filter((one) => hasEnded(one) && !isScored(one) && one.state !== 'cancelled');
   const mean = meanReward(rollouts);
   const scored = rollouts.length - rollouts.filter((rollout) => !isScored(rollout)).length;
   return [
@@ -36,7 +37,7 @@ function whyUnscored({ id, seed, latest, error }: TrackedRollout, paint: Paint):
     return [`${head}${errorText(error)}`, ...(remedy ? [`    ${remedy}`] : []), ''];
   }
   const failure = latest?.failure;
-  if (!failure) return [`${head}has not ended`, ''];
+  if (!failure) return [`${head}no reward`, ''];
   const story = explainFailure(failure.class, id);
   return [
     `${head}${failure.class}: ${printable(failure.message)}`,

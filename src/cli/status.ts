@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { DeploymentStatusResponse } from '../model/responses.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from './context.ts';
 import { moment } from './format.ts';
-import { note, noteBytes, paint, paintStatus, say, sayJson } from './output.ts';
+import { note, noteBytes, paint, paintStatus, printable, say, sayJson } from './output.ts';
 import { patience } from './patience.ts';
 import { failedBuild, usualBuildSeconds, waitUntilBuilt } from './wait-until-built.ts';
 
@@ -46,7 +46,11 @@ export function showDeployment(state: DeploymentStatusResponse): void {
   say(`  ID: ${state.id}`);
   say(`  Status: ${paintStatus(paint, state.status)}`);
   if (state.snapshot_id) say(`  Snapshot: ${state.snapshot_id}`);
-  if (state.error) say(`  Error: ${paint('red', state.error)}`);
+  if (state.error) {
+    const [what = '', ...log] = printable(state.error).trim().split('\n');
+    say(`  Error: ${paint('red', what)}`);
+    for (const line of log) say(`    ${paint('dim', line)}`.trimEnd());
+  }
   if (state.builds.length === 0) return;
   say(`\n  Recent builds (${state.builds.length}):`);
   for (const build of state.builds.slice(0, recentBuilds)) {

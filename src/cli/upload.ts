@@ -76,7 +76,7 @@ async function upload(context: CliContext, argument: string | undefined, flags: 
 async function send(client: HarborClient, deployment: NewDeployment, flags: Flags): Promise<SentDeployment> {
   await using packed = await packContext(flags.context);
   note(`Uploading ${paintError('bold', deployment.name)}: ${describe(packed)}`);
-  return sendDeployment(client, deployment, packed, flags.replace);
+  return await sendDeployment(client, deployment, packed, flags.replace);
 }
 
 function show(

@@ -54,9 +54,9 @@ export async function waitUntilBuilt(
   }
 }
 
-/** What went wrong with a deployment that is `failed`. */
+/** What went wrong with a deployment that is `failed`, in a line: its log was followed. */
 export function failedBuild(state: DeploymentStatusResponse): HarborError {
-  const why = state.error ?? state.builds[0]?.error_message ?? 'the server does not say why';
+  const [why = ''] = (state.error ?? state.builds[0]?.error_message ?? 'the server does not say why').split('\n');
   return new HarborError('build_failed', `${state.name} did not build: ${why}`, {
     remedy: `Mend it, then send it again: \`harbor upload --name ${state.name} --replace --wait\`.`,
   });

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { HarborError } from '../model/errors.ts';
@@ -7,7 +10,8 @@ import { tryParseJson } from '../model/json.ts';
 import { childStateFile, readChildState } from './child-state.ts';
 import { readIfThere, replaceFile } from './files.ts';
 import { type Home, homeFiles } from './home.ts';
-import { membersOfSession } from './process-identity.ts';
+import { acquireLock, lockHolder } from './lock.ts';
+import { membersOfSession, ownIdentity } from './process-identity.ts';
 
 const portsSchema = z.record(z.string(), z.int().min(1).max(65_535));
 
@@ -31,10 +35,10 @@ export async function childPort(home: Home, child: string, name: string, preferr
 export async function choosePort(home: Home, name: string, preferred: number): Promise<number> {
   const ports = await readPorts(home.path);
   const kept = ports[name];
-  if (kept !== undefined && (await becomesFree(kept))) return kept;
+  if (kept !== undefined && (await becomesFree(kept)) && (await claimPort(kept))) return kept;
   const others = new Set(Object.entries(ports).flatMap(([key, port]) => (key === name ? [] : [port])));
   for (let port = preferred; port < preferred + searchWidth; port += 1) {
-    if (others.has(port) || !(await isFree(port))) continue;
+    if (others.has(port) || !(await isFree(port)) || !(await claimPort(port))) continue;
     await replaceFile(home.files.ports, `${JSON.stringify({ ...ports, [name]: port })}\n`);
     return port;
   }
@@ -54,6 +58,25 @@ export async function isFree(port: number): Promise<boolean> {
     return false;
   } finally {
     server.close();
+  }
+}
+
+/**
+ * Keeps other data folders of this machine from choosing the same port before somebody listens on it: the claim is this
+ * process's for as long as it lives. False: another living process has it.
+ */
+async function claimPort(port: number): Promise<boolean> {
+  const folder = join(tmpdir(), `harbor-ports-${userInfo().uid}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, String(port));
+  const holder = await lockHolder(path);
+  if (holder) return holder.start === ownIdentity().start && holder.pid === process.pid;
+  try {
+    await acquireLock(path, { what: `port ${port}`, remedy: 'Choose another one.', patienceMs: 0 });
+    return true;
+  } catch (error) {
+    if (HarborError.isInstance(error)) return false;
+    throw error;
   }
 }
 

@@ -180,6 +180,6 @@ if h_line=$(mkdir -m 700 "$h_dir" 2>&1); then
 elif [ -d "$h_dir" ]; then
   h_follow
 else
-  echo "$h_line" >&2
+  echo "refused $h_line"
 fi
 `;

@@ -44,15 +44,21 @@ export class FollowDecoder {
   #line: Buffer[] = [];
   #lineBytes = 0;
   #left = 0;
+  #refusal: string | undefined;
 
   /** Whether the follower itself has spoken. */
   get greeted(): boolean {
     return this.#expects !== 'greeting';
   }
 
-  /** What came that was no part of the protocol: at most 4096 bytes of it. */
+  /** What came in place of the follower's greeting: at most 4096 bytes of it. */
   get foreign(): string {
-    return Buffer.concat(this.#line).toString().trim();
+    return this.greeted ? '' : Buffer.concat(this.#line).toString().trim();
+  }
+
+  /** Why the follower cannot work in this sandbox; undefined as long as it can. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   /** Takes the next bytes; gives the output in them, as it comes, and the end. */
@@ -83,25 +89,25 @@ export class FollowDecoder {
   }
 
   #readLine(line: string): CommandEnd | undefined {
-    if (this.#expects === 'greeting') {
-      if (line !== greeting) {
-        this.#keep(Buffer.from('\n'));
-        return undefined;
-      }
-      this.#expects = 'line';
-    } else if (/^[0-9]+$/.test(line)) {
-      this.#left = Number(line);
-      this.#expects = 'output';
-    } else {
-      this.#expects = 'nothing';
-      const end = parseEnd(line);
-      if (!end) return undefined;
-      this.#line = [];
-      return end;
+    if (this.#expects === 'greeting' && line !== greeting) {
+      this.#keep(Buffer.from('\n'));
+      return undefined;
     }
     this.#line = [];
     this.#lineBytes = 0;
-    return undefined;
+    if (this.#expects === 'greeting') {
+      this.#expects = 'line';
+      return undefined;
+    }
+    if (/^[0-9]+$/.test(line)) {
+      this.#left = Number(line);
+      this.#expects = 'output';
+      return undefined;
+    }
+    this.#expects = 'nothing';
+    const end = parseEnd(line);
+    if (!end) this.#refusal = line.replace(/^refused /, '');
+    return end;
   }
 }
 

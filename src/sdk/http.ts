@@ -79,8 +79,11 @@ function addressOf(base: string, path: string, { query = {} }: HttpRequest): str
   return `${base.replace(/\/+$/, '')}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ''}`;
 }
 
+/** fetch would otherwise keep a copy of all that it sends, in case it is told to send it elsewhere. */
+const sentOnce: RequestInit = { redirect: 'error' };
+
 function streamed(pieces: AsyncIterable<Uint8Array>): RequestInit {
-  return { body: ReadableStream.from(pieces), duplex: 'half' };
+  return { ...sentOnce, body: ReadableStream.from(pieces), duplex: 'half' };
 }
 
 function refusal(answer: Response, text: string): ApiError {

@@ -53,7 +53,11 @@ export async function packContext(folder: string, signal?: AbortSignal): Promise
 function unpackable(folder: string, cause: unknown): HarborError {
   if (HarborError.isInstance(cause)) return cause;
   const message = `${folder} cannot be packed: ${errorText(cause)}`;
-  return new HarborError('invalid_request', message, { field: 'context', cause });
+  return new HarborError('invalid_request', message, {
+    field: 'context',
+    cause,
+    remedy: 'The build context has to be a folder that can be read.',
+  });
 }
 
 async function fill(tar: Pack, folder: string): Promise<Pick<PackedContext, 'files' | 'leftOut'>> {

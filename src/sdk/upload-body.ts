@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { errorText, HarborError } from '../model/errors.ts';
 
 /** Bytes read at once: a multiple of three, so that pieces of base64 need no padding between them. */
 const chunkBytes = 3 * 64 * 1024;
@@ -16,12 +17,21 @@ export async function* uploadBody(fields: object, archive: string | null): Async
   // The field comes last, so its empty value and the closing brace end the text.
   yield Buffer.from(text.slice(0, -2));
   let rest: Buffer = Buffer.alloc(0);
-  const chunks: AsyncIterable<Buffer> = createReadStream(archive, { highWaterMark: chunkBytes });
-  for await (const chunk of chunks) {
+  for await (const chunk of contentOf(archive)) {
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     const whole = bytes.length - (bytes.length % 3);
     yield Buffer.from(bytes.toString('base64', 0, whole));
     rest = bytes.subarray(whole);
   }
   yield Buffer.from(`${rest.toString('base64')}"}`);
+}
+
+async function* contentOf(file: string): AsyncGenerator<Buffer> {
+  try {
+    const chunks: AsyncIterable<Buffer> = createReadStream(file, { highWaterMark: chunkBytes });
+    yield* chunks;
+  } catch (error) {
+    const message = `the packed context cannot be read: ${errorText(error)}`;
+    throw new HarborError('internal', message, { cause: error, remedy: 'Send it again.' });
+  }
 }

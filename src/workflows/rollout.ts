@@ -54,10 +54,14 @@ export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
   const rolloutId = rolloutIdOf(input);
   const details = new RolloutDetails(rolloutId);
   let attempt = 1;
+  const end = (failure: Failure | null, final: boolean) =>
+    protectedly(() =>
+      teardown.executeWithOptions({ summary: 'Remove the sandbox' }, [{ rolloutId, attempt, failure, final }]),
+    );
   let story = await runAttempt(input, rolloutId, attempt, details);
   while (story.failure && mayRetry(story.failure.class, attempt)) {
     const { failure } = story;
-    await protectedly(() => teardown({ rolloutId, attempt, failure, final: false }));
+    await end(failure, false);
     details.failed(attempt, failure);
     if (!(await waitBeforeRetry(failure, attempt))) {
       story = { ...story, failure: { class: 'cancelled', message: 'cancelled between two attempts' } };
@@ -68,13 +72,15 @@ export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
   }
 
   const { failure, agent, evaluation } = story;
-  const outcome = await protectedly(() => collect({ rolloutId, attempt, failure, agent, evaluation }));
+  const outcome = await protectedly(() =>
+    collect.executeWithOptions({ summary: 'Commit the result' }, [{ rolloutId, attempt, failure, agent, evaluation }]),
+  );
   details.ended(outcome);
   upsertSearchAttributes([
     { key: searchAttributes.status, value: outcome.status },
     { key: searchAttributes.reward, value: outcome.reward },
   ]);
-  await protectedly(() => teardown({ rolloutId, attempt, failure: failure ?? agent?.failure ?? null, final: true }));
+  await end(failure ?? agent?.failure ?? null, true);
   if (outcome.status === 'cancelled') throw new CancelledFailure('the rollout was cancelled');
   if (failure?.class === 'invalid_request') throw ApplicationFailure.nonRetryable(failure.message, failure.class);
   return outcome;

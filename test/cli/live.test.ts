@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { note } from '../../src/cli/output.ts';
 import { type LiveRow, showLive } from '../../src/cli/live.ts';
 
 /** A stream that is a terminal of that size, or none, and what was written to it. */
@@ -26,10 +27,15 @@ describe('where lines cannot be rewritten', () => {
     rows = [row('a', 'queued', 'a queued for 2 s'), row('b', 'running')];
     live.refresh();
     expect(take()).toBe('b running\n');
-    live.note('the server is back');
     live.end();
-    expect(take()).toBe('the server is back\n');
+    expect(take()).toBe('');
   });
+});
+
+test('where lines cannot be rewritten nothing is written of what has no news yet', () => {
+  const { stream, take } = recorded();
+  showLive(stream, () => [{ key: 'a', state: undefined, text: 'waiting' }]).end();
+  expect(take()).toBe('');
 });
 
 describe('on a terminal', () => {
@@ -47,7 +53,7 @@ describe('on a terminal', () => {
     const { stream, take } = recorded({ columns: 80, rows: 24 });
     const live = showLive(stream, () => [row('a', 'queued')]);
     take();
-    live.note('hello');
+    note('hello');
     expect(take()).toBe('\u001B[1A\u001B[Jhello\na queued\n');
     live.end();
   });

@@ -100,10 +100,11 @@ export function snapshotContract(fixture: Fixture): void {
 
     test('is built anew where that is forced', async () => {
       const name = fixture.snapshotName();
-      await ensure(name, [random]);
+      const first = await ensure(name, [random]);
       const before = await randomOf(name);
-      await ensure(name, [random], { force: true });
+      const second = await ensure(name, [random], { force: true });
       expect(await randomOf(name)).not.toBe(before);
+      expect(second.providerRef).not.toBe(first.providerRef);
     });
 
     test('is built once for all who want it at the same time', async () => {

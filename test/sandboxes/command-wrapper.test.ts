@@ -35,6 +35,7 @@ describe.each(['dash', 'bash', 'busybox'])('the command wrapper in %s', (shell) 
   interface Followed {
     readonly end: CommandEnd | undefined;
     readonly output: string;
+    readonly refusal: string | undefined;
     readonly errors: string;
   }
 
@@ -51,7 +52,8 @@ describe.each(['dash', 'bash', 'busybox'])('the command wrapper in %s', (shell) 
       }
     }
     child.stdin.destroy();
-    return { end, output: Buffer.concat(pieces).toString('latin1'), errors: Buffer.concat(errors).toString() };
+    const output = Buffer.concat(pieces).toString('latin1');
+    return { end, output, refusal: decoder.refusal, errors: Buffer.concat(errors).toString() };
   };
 
   const follow = (command: Partial<WrappedCommand>): Promise<Followed> => read(start(command));
@@ -155,9 +157,9 @@ describe.each(['dash', 'bash', 'busybox'])('the command wrapper in %s', (shell) 
   });
 
   test('says why where it cannot keep a record', async () => {
-    const { end, errors } = await follow({ root: join(root, 'missing') });
+    const { end, refusal } = await follow({ root: join(root, 'missing') });
     expect(end).toBeUndefined();
-    expect(errors).toContain('missing');
+    expect(refusal).toContain('missing');
   });
 });
 

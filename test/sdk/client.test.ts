@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, test } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HarborClient } from '../../src/sdk/client.ts';
 
 let server: Server;
@@ -161,16 +163,41 @@ describe('a connection', () => {
 });
 
 describe('an upload', () => {
+  let folder: string;
+  const archiveOf = async (bytes: number): Promise<string> => {
+    await writeFile(join(folder, 'context'), Buffer.alloc(bytes));
+    return join(folder, 'context');
+  };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'harbor-test-upload-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  test('is not held in memory', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const archive = await archiveOf(50_000_000);
+    let held = Infinity;
+    const client = await clientOf(async (request, response) => {
+      for await (const _chunk of request);
+      collectGarbage();
+      held = process.memoryUsage().arrayBuffers;
+      asJson(response, { detail: 'seen enough', code: 'conflict' }, 409);
+    });
+    await expect(client.upload({ name: 'x' }, archive)).rejects.toThrow('seen enough');
+    expect(held).toBeLessThan(20_000_000);
+  });
+
   test('ends with the reason when the server refuses it half-way', async () => {
     const client = await clientOf((_request, response) => {
       response.writeHead(413, { connection: 'close' }).end('{"detail":"too large","code":"too_large"}');
     });
-    const folder = await mkdtemp(join(tmpdir(), 'harbor-test-upload-'));
-    await writeFile(join(folder, 'context'), Buffer.alloc(20_000_000));
-    try {
-      await expect(client.upload({ name: 'x' }, join(folder, 'context'))).rejects.toMatchObject({ status: 413 });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expect(client.upload({ name: 'x' }, await archiveOf(20_000_000))).rejects.toMatchObject({ status: 413 });
+  });
+
+  test('whose file is gone fails with that, not as a trouble of the connection', async () => {
+    const client = await clientOf((_request, response) => response.end());
+    await expect(client.upload({ name: 'x' }, join(folder, 'gone'))).rejects.toThrow('cannot be read: ENOENT');
   });
 });

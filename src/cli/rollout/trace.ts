@@ -25,10 +25,14 @@ async function trace(context: CliContext, id: string, { full, json, ...server }:
   say(
     `Rollout ${paint('bold', id)}: seed ${rollout.seed ?? '-'} of ${rollout.deployment}, ${rollout.agent} with ${rollout.model ?? 'no model'}`,
   );
-  for await (const line of renderTrace(client.trace(id), { paint, full })) say(line);
+  let empty = true;
+  for await (const line of renderTrace(client.trace(id), { paint, full })) {
+    empty = false;
+    say(line);
+  }
   say();
   for (const line of totals(rollout)) say(line);
-  if (!full) note('What was left out is shown with --full.');
+  note(empty ? 'No LLM call was made.' : full ? '' : 'What was left out is shown with --full.');
 }
 
 function totals({ status, reward_info, usage, timings, trace: recorded }: RolloutResponse): string[] {
@@ -36,6 +40,6 @@ function totals({ status, reward_info, usage, timings, trace: recorded }: Rollou
   const scripted = recorded?.calls.some(({ upstream }) => upstream === 'scripted') ?? false;
   return [
     `${paint('bold', `${status}, reward ${reward(reward_info.outcome_reward)}`)}: ${counted(usage.llm_calls, 'LLM call')}, ${tokens}, ${money(usage.cost_usd)}, agent at work for ${duration(timings.agent_s)}`,
-    ...(scripted ? ['Scripted model: costs are list prices, nothing was billed.'] : []),
+    ...(scripted ? ['The model was scripted: its token counts are estimates, and nothing was billed.'] : []),
   ];
 }

@@ -3,7 +3,7 @@ import { HarborError } from '../../model/errors.ts';
 import { attempt, ownFilter, ownLabels, statusOf, type Engine } from './engine.ts';
 
 /** A bridge network of ours. On its gateway's address listens the interceptor. */
-export interface SandboxNetwork {
+interface SandboxNetwork {
   readonly name: string;
   /** The bridge's interface on the engine's host; at most 15 characters. */
   readonly bridge: string;

@@ -42,7 +42,7 @@ export interface DockerProvider extends SandboxProvider {
   describe(signal: AbortSignal): Promise<DockerDescription>;
 }
 
-export interface DockerDescription {
+interface DockerDescription {
   readonly engine: EngineInfo;
   /** As `start` left it; inactive before. */
   readonly firewall: FirewallState;

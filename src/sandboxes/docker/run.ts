@@ -1,11 +1,12 @@
 import type { ContainerInspectInfo } from 'dockerode';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarborError } from '../../model/errors.ts';
 import { FollowDecoder, wrapCommand } from '../command-wrapper.ts';
 import type { CommandEnd, RunRequest } from '../provider.ts';
 import { inspectBox } from './boxes.ts';
 import type { DiskWatch } from './disk.ts';
-import { attempt, isUnreachable, statusOf, type Engine } from './engine.ts';
+import { attempt, isUnreachable, reasonOf, statusOf, type Engine } from './engine.ts';
 import { readStdout } from './multiplex.ts';
 import { endProcesses } from './quiesce.ts';
 
@@ -51,13 +52,20 @@ async function follow(engine: Engine, name: string, request: RunRequest): Promis
     });
     if (attachment.end) return attachment.end;
     signal.throwIfAborted();
-    await untilRunning(engine, name, signal);
-    fruitless = reached > before ? 0 : fruitless + 1;
+    if (attachment.refusal !== undefined) throw givenUp(name, attachment.refusal);
+    const hadToWait = await untilRunning(engine, name, signal);
+    fruitless = reached > before || hadToWait ? 0 : fruitless + 1;
     greeted ||= attachment.greeted;
     const limit = greeted || attachment.trouble === '' ? fruitlessLimit : refusedLimit;
     if (fruitless >= limit) throw givenUp(name, attachment.trouble);
-    await sleep(Math.min(longestPause, firstPause * 2 ** fruitless), undefined, { signal });
+    await pause(Math.min(longestPause, firstPause * 2 ** fruitless), signal);
   }
+}
+
+/** Throws the signal's own reason, which tells an excess on the disk from a caller's abort. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
 }
 
 function givenUp(name: string, trouble: string): HarborError {
@@ -74,11 +82,11 @@ interface Attachment {
   readonly end?: CommandEnd;
   /** The wrapper itself has spoken. */
   readonly greeted: boolean;
+  /** What it cannot do here. */
+  readonly refusal?: string | undefined;
   /** What the engine or the shell said that was no part of the protocol. */
   readonly trouble: string;
 }
-
-const nothing: Attachment = { greeted: false, trouble: '' };
 
 /** One connection: execs the wrapper and hands on what it prints. What `onOutput` throws comes through. */
 async function attach(
@@ -89,7 +97,7 @@ async function attach(
 ): Promise<Attachment> {
   const { signal } = request;
   const connection = await patiently(name, signal, () => connect(engine, name, request));
-  if (!connection) return nothing;
+  if (typeof connection === 'string') return { greeted: false, trouble: connection };
   const close = (): void => void connection.destroy();
   signal.addEventListener('abort', close, { once: true });
   if (signal.aborted) close();
@@ -106,11 +114,11 @@ async function attach(
     signal.removeEventListener('abort', close);
   }
   const trouble = `${decoder.foreign} ${Buffer.concat(errors).toString().trim()}`.trim();
-  return { greeted: decoder.greeted, trouble };
+  return { greeted: decoder.greeted, refusal: decoder.refusal, trouble };
 }
 
-/** Undefined where the box does not run, or is paused. Its stdin stays open: see {@link wrapCommand}. */
-async function connect(engine: Engine, name: string, request: RunRequest) {
+/** Or why the engine refuses it: what state the box is in is looked up then. stdin stays open: see {@link wrapCommand}. */
+async function connect(engine: Engine, name: string, request: RunRequest): Promise<Duplex | string> {
   const { id, argv, stdin, offset, env, user, cwd, signal } = request;
   try {
     const exec = await engine.docker.getContainer(name).exec({
@@ -125,21 +133,21 @@ async function connect(engine: Engine, name: string, request: RunRequest) {
     });
     return await exec.start({ hijack: true, stdin: true, abortSignal: signal });
   } catch (error) {
-    if (statusOf(error) === 409) return undefined;
-    throw error;
+    if (statusOf(error) === undefined) throw error;
+    return reasonOf(error);
   }
 }
 
-/** Returns once the box runs; waits while it is paused. Throws what became of it where it does not. */
-async function untilRunning(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  for (let stopped = false; ;) {
+/** Returns once the box runs, and whether that took time: it waits while it is paused. Throws what became of a dead one. */
+async function untilRunning(engine: Engine, name: string, signal: AbortSignal): Promise<boolean> {
+  for (let [stopped, waited] = [false, false]; ; waited = true) {
     const box = await patiently(name, signal, () => inspectBox(engine, name));
     if (!box) throw new HarborError('sandbox_lost', `the sandbox ${name} is gone`);
-    if (box.State.Running && !box.State.Paused) return;
+    if (box.State.Running && !box.State.Paused) return waited;
     // Somebody may be starting it anew just now.
     if (!box.State.Running && stopped) throw obituary(name, box);
     stopped = !box.State.Running;
-    await sleep(1_000, undefined, { signal });
+    await pause(1_000, signal);
   }
 }
 
@@ -159,14 +167,15 @@ function obituary(name: string, { State: state, HostConfig: host }: ContainerIns
 /** Repeats a call for as long as the engine is away, up to ten minutes. */
 async function patiently<T>(name: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
   const since = performance.now();
-  for (let pause = firstPause; ; pause = Math.min(longestPause, 2 * pause)) {
+  for (let wait = firstPause; ; wait = Math.min(longestPause, 2 * wait)) {
     try {
       return await attempt('reach', name, call, signal);
     } catch (error) {
       if (!HarborError.isInstance(error) || !isUnreachable(error.cause)) throw error;
-      if (performance.now() - since < engineAwayMs) await sleep(pause, undefined, { signal });
-      else
+      if (performance.now() - since > engineAwayMs) {
         throw new HarborError('sandbox_lost', `the container engine stayed away: ${error.message}`, { cause: error });
+      }
+      await pause(wait, signal);
     }
   }
 }

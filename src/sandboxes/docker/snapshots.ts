@@ -42,10 +42,12 @@ export function createSnapshots(engine: Engine, networks: Networks): Snapshots {
   const build = (request: SnapshotRequest): Build => {
     const { name, force } = request;
     const flight = startFlight(async (crew) => {
+      const before = await findImage(engine, name, crew.signal);
       await buildImage(engine, networks, { ...request, ...crew });
       const image = await attempt('find the snapshot', name, () =>
         engine.docker.getImage(snapshotImage(name)).inspect(),
       );
+      if (before && before.Id !== image.Id) await removeImage(engine, before.Id);
       return describe(name, image);
     });
     const started = { forced: force, flight };
@@ -78,4 +80,16 @@ async function findImage(engine: Engine, name: string, signal: AbortSignal): Pro
     }
   };
   return attempt('look up the snapshot', name, look, signal);
+}
+
+/** What a name stood for before it was built anew; it stays while sandboxes use it. */
+async function removeImage(engine: Engine, id: string): Promise<void> {
+  await attempt('remove the image', id, async () => {
+    try {
+      await engine.docker.getImage(id).remove();
+    } catch (error) {
+      const status = statusOf(error);
+      if (status !== 404 && status !== 409) throw error;
+    }
+  });
 }

@@ -75,6 +75,17 @@ describe('a Docker sandbox', () => {
     expect(await fixture.read(request.name, 'cat file')).toBe('put in');
   });
 
+  test('works for the user that its image names', async () => {
+    const name = fixture.snapshotName();
+    await fixture.build(name, `FROM ${subject.baseImage}\nRUN useradd -m joe\nUSER joe\n`);
+    const box = await fixture.box({ snapshot: name });
+    const { end, text } = await fixture.run(box, 'id -un; sleep 1; echo late');
+    expect(text).toBe('joe\nlate\n');
+    expect(end).toMatchObject({ kind: 'exited', exitCode: 0, peakMemoryBytes: expect.any(Number) });
+    await fixture.provider.quiesce(box, never());
+    expect(await fixture.read(box, 'id -un')).toBe('root');
+  });
+
   test('works with no more than busybox in its image', async () => {
     const busybox = findProgram('busybox', process.env);
     if (!busybox) throw new Error('this test needs busybox: apt-get install busybox-static');

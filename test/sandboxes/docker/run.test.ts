@@ -28,6 +28,15 @@ describe('a command', () => {
     await expect(fixture.run(box, 'true', { user: 'nobody-here' })).rejects.toThrow('nobody-here');
   });
 
+  test('cannot be started where the folder of the commands is gone', async () => {
+    const box = await fixture.box();
+    await fixture.run(box, 'rm -rf /.harbor').catch(() => undefined);
+    await expect(fixture.run(box, 'true')).rejects.toMatchObject({
+      failureClass: 'sandbox_failed',
+      message: expect.stringContaining('/.harbor'),
+    });
+  });
+
   test('costs its engine two calls', async () => {
     const box = await fixture.box();
     subject.calls.length = 0;

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Asks the machine's engine by its own client, past everything that Harbor says of it. */
+async function docker(...args: string[]): Promise<string> {
+  return (await run('docker', args, { maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
+}
+
+/** Names of the installation's containers, running or not. */
+export function containersOf(installation: string): Promise<readonly string[]> {
+  return list(installation, '--all');
+}
+
+export function runningContainersOf(installation: string): Promise<readonly string[]> {
+  return list(installation);
+}
+
+async function list(installation: string, ...flags: string[]): Promise<readonly string[]> {
+  const filter = `label=harbor.installation=${installation}`;
+  const names = await docker('ps', ...flags, '--filter', filter, '--format', '{{.Names}}');
+  return names.split('\n').filter((name) => name !== '');
+}
+
+export async function stateOf(container: string): Promise<string> {
+  return docker('inspect', '--format', '{{.State.Status}}', container);
+}
+
+/** Runs a shell command in a container as root and returns what it printed. */
+export async function execIn(container: string, script: string): Promise<string> {
+  return docker('exec', '--user', '0', container, 'sh', '-c', script);
+}
+
+/** Everything an engine knows of a container: its settings, its environment. */
+export async function inspected(container: string): Promise<string> {
+  return docker('inspect', container);
+}
+
+/** Removes what the tests built, so that a machine does not fill up with them. */
+export async function removeImages(installation: string): Promise<void> {
+  const ids = await docker('images', '--quiet', '--filter', `label=harbor.installation=${installation}`);
+  for (const id of new Set(ids.split('\n').filter((line) => line !== '')))
+    await docker('rmi', '--force', id).catch(() => '');
+}

@@ -1,0 +1,87 @@
+import { rm } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { containersOf, execIn, removeImages, runningContainersOf, stateOf } from '../support/engine.ts';
+import { deploy, eventually, plainDockerfile } from '../support/project.ts';
+import { makeHome, startServer, type TestServer } from '../support/server.ts';
+
+/** Counts its own starts, then works until it is told to end. */
+const runner = `#!/bin/sh
+echo start >> /app/starts
+echo "started with $HARBOR_SEED"
+while [ ! -e /app/finish ]; do sleep 0.1; done
+echo "finished"
+printf '{"metrics":{"reward_mean":%s}}' "$(grep -c start /app/starts)" > /tmp/result.json
+`;
+
+let home: string;
+let server: TestServer;
+
+beforeAll(async () => {
+  home = await makeHome();
+  server = await startServer(home);
+  await deploy(
+    server,
+    { name: 'patient', dockerfile: plainDockerfile, entrypoint: '/app/run.sh' },
+    { 'run.sh': runner },
+  );
+});
+
+afterAll(async () => {
+  await server.kill('SIGTERM');
+  await removeImages(server.installation.id);
+  await rm(home, { recursive: true, force: true });
+});
+
+async function startAndWaitForAgent(rolloutId: string): Promise<string> {
+  await server.client.startRollout('patient', { rollout_id: rolloutId, env: { seed: 7 } });
+  return eventually('the agent to start', async () => {
+    const [container] = (await runningContainersOf(server.installation.id)).filter((name) => name.includes(rolloutId));
+    return container && (await execIn(container, 'cat /app/starts 2>/dev/null || true')) === 'start' && container;
+  });
+}
+
+async function finish(container: string, rolloutId: string) {
+  await execIn(container, 'touch /app/finish');
+  await eventually('the rollout to end', async () => (await server.client.rollout(rolloutId)).closed_at !== null);
+  return server.client.rollout(rolloutId);
+}
+
+describe('harbor up killed while an agent works', () => {
+  test('goes on with the same agent after a restart, and leaves no container', async () => {
+    const container = await startAndWaitForAgent('killed');
+    await server.kill('SIGKILL');
+    expect(await stateOf(container)).toBe('running');
+
+    server = await startServer(home);
+    const rollout = await finish(container, 'killed');
+
+    expect(rollout).toMatchObject({
+      status: 'completed',
+      attempts: [{ attempt: 1, failure: null }],
+      reward_info: { outcome_reward: 1 },
+    });
+    expect(await text(server.client.rolloutLog('killed'))).toBe('started with 7\nfinished\n');
+    await eventually('the sandbox to be gone', async () => (await containersOf(server.installation.id)).length === 0);
+  });
+});
+
+describe('harbor up ended in an orderly way while an agent works', () => {
+  test('pauses the sandbox, ends its children, and goes on after the next start', async () => {
+    const container = await startAndWaitForAgent('stopped');
+    await server.kill('SIGINT');
+    expect(await stateOf(container)).toBe('paused');
+    await expect(fetch(`http://${server.temporalAddress}`)).rejects.toThrow('fetch failed');
+
+    server = await startServer(home);
+    await eventually('the sandbox to run again', async () => (await stateOf(container)) === 'running');
+    const rollout = await finish(container, 'stopped');
+
+    expect(rollout).toMatchObject({
+      status: 'completed',
+      attempts: [{ attempt: 1, failure: null }],
+      reward_info: { outcome_reward: 1 },
+    });
+    await eventually('the sandbox to be gone', async () => (await containersOf(server.installation.id)).length === 0);
+  });
+});

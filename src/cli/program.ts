@@ -41,7 +41,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
 }
 
-export function createProgram(context: CliContext): Command {
+function createProgram(context: CliContext): Command {
   const program = new Command(context.name)
     .description('Runs coding agents in sandboxes made from your Dockerfile, and scores what they did.')
     .showHelpAfterError('--help tells what there is.')

@@ -32,7 +32,7 @@ export function facts(rows: readonly (readonly [name: string, value: string])[],
 }
 
 /** Columns of a terminal that a text takes, about: wide characters count as one. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   return characters(text).length;
 }
 

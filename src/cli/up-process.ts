@@ -24,20 +24,17 @@ export interface UpProcessOptions {
 
 /** Seconds that it has to put its sandboxes to rest and end its children. */
 const stopSeconds = 60;
-/** Lines of its last output that are told when it could not start. */
-const quotedLines = 12;
 
 /** In a session of its own: Ctrl-C in the terminal is for us alone, who still need it to cancel what runs. */
 export function startUp({ env, program, tell }: UpProcessOptions): UpProcess {
   const child = spawn(program, ['up'], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const last: string[] = [];
   let serves = false;
+  let logged: string | undefined;
 
-  // Its log is JSON: for its own file, not for people. What is left is progress.
+  // What is JSON is its log; the rest is its progress, for people.
   createInterface({ input: child.stderr }).on('line', (line) => {
-    last.push(line);
-    if (last.length > quotedLines) last.shift();
-    if (!serves && !line.startsWith('{')) tell(line);
+    if (line.startsWith('{')) logged = line;
+    else if (!serves) tell(line);
   });
 
   const ended = new Promise<string>((resolve) => {
@@ -47,7 +44,7 @@ export function startUp({ env, program, tell }: UpProcessOptions): UpProcess {
   const firstLine = once(createInterface({ input: child.stdout }), 'line');
   const serving = async (): Promise<void> => {
     const how = await Promise.race([firstLine.then(() => undefined), ended]);
-    if (how !== undefined) throw neverServed(how, last);
+    if (how !== undefined) throw neverServed(how, logged);
     serves = true;
   };
 
@@ -65,8 +62,8 @@ export function startUp({ env, program, tell }: UpProcessOptions): UpProcess {
   };
 }
 
-function neverServed(how: string, last: readonly string[]): HarborError {
+function neverServed(how: string, logged: string | undefined): HarborError {
   return new HarborError('internal', `\`harbor up\` ended before it served (${how})`, {
-    remedy: last.length > 0 ? `It said: ${last.join('\n  ')}` : '`harbor doctor` tells what is missing.',
+    remedy: logged === undefined ? 'What it said stands above.' : `Its log ends with: ${logged}`,
   });
 }

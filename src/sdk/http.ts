@@ -14,7 +14,7 @@ export interface HttpOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** Makes it a POST: pieces of a JSON text, or a value that is sent as JSON. */

@@ -10,7 +10,8 @@ import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
 import { LogWriter } from './log-writer.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
-import { agentCommandId } from './sandbox-layout.ts';
+import { agentCommandId, harborFolder } from './sandbox-layout.ts';
+import { readTarFiles } from './tar-files.ts';
 
 /**
  * Starts the agent, or finds it at work, and follows it to its end: its own, its time's, or somebody's cancelling. From
@@ -24,8 +25,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
   await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
   const row = await store.attempts.get(rolloutId, attempt);
   const log = await LogWriter.continue(store.logs, agentLogId(rolloutId, attempt));
-  const { end, stopped } = await follow(deps, rollout, row, log, scope);
-  await log.flush();
+  const { end, stopped } = await followOrSalvage(deps, rollout, row, log, scope);
 
   // A cancelled activity still has to see its calls home.
   const signal = scope.signal.aborted ? new AbortController().signal : scope.signal;
@@ -43,6 +43,34 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
     llmCalls: calls.length,
     ...resources(end),
   };
+}
+
+/** A sandbox that is lost may still lie there, stopped: what the agent had written, and nobody had read, is read then. */
+async function followOrSalvage(
+  deps: ActivityDeps,
+  rollout: StoredRollout,
+  row: AttemptRow,
+  log: LogWriter,
+  scope: ActivityScope,
+): ReturnType<typeof follow> {
+  try {
+    return await follow(deps, rollout, row, log, scope);
+  } catch (error) {
+    if (!scope.signal.aborted) await salvage(deps, row, log).catch(() => {});
+    throw error;
+  } finally {
+    await log.flush();
+  }
+}
+
+const salvagedBytes = 64 * 1024 * 1024;
+
+async function salvage({ provider }: ActivityDeps, row: AttemptRow, log: LogWriter): Promise<void> {
+  const signal = AbortSignal.timeout(30_000);
+  const tar = await provider.get(row.sandboxName, `${harborFolder}/${agentCommandId}`, signal);
+  const files = tar && (await readTarFiles(tar, { fileBytes: salvagedBytes, files: 10 }));
+  const output = files?.get('out');
+  if (output && output.length > log.length) await log.write(output.subarray(log.length));
 }
 
 type Stopped = 'timeout' | 'cancelled' | undefined;

@@ -17,8 +17,8 @@ const orphanMilliseconds = 10 * 60_000;
  * Closes what Temporal no longer works on: rollouts that were terminated in its UI or vanished with it, and builds
  * likewise. The workflow is the truth while it runs; a row without one would stay open for ever.
  */
-export async function reconcile(deps: ActivityDeps, scope: ActivityScope): Promise<number> {
-  const before = new Date(Date.now() - settlingMilliseconds);
+export async function reconcile(deps: ActivityDeps, scope: ActivityScope, now = Date.now()): Promise<number> {
+  const before = new Date(now - settlingMilliseconds);
   let closed = 0;
   for (const row of await deps.store.rollouts.unsettled(before)) {
     const failure = await lostBy(deps, rolloutWorkflowId(row.id), row.workflowRunId, 'rollout');
@@ -59,18 +59,16 @@ async function settle(deps: ActivityDeps, row: RolloutRow, failure: Failure, sco
   const attempt = Math.max(1, row.attempt);
   const owner = { ...scope, workflowRunId: row.workflowRunId ?? '' };
   await collect(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);
-  await teardown(deps, { rolloutId: row.id, attempt, failure, final: true }, scope);
+  await teardown(deps, { rolloutId: row.id, attempt, failure, final: true }, owner);
 }
 
 /** Removes sandboxes of this installation that no open rollout owns. Goes by the provider's list, not by the store's. */
 export async function sweep(
   { store, provider, logger }: ActivityDeps,
-
   { signal, report }: ActivityScope,
+  now = Date.now(),
 ): Promise<number> {
-  const old = (await provider.list(signal)).filter(
-    ({ createdAt }) => Date.now() - createdAt.getTime() > orphanMilliseconds,
-  );
+  const old = (await provider.list(signal)).filter(({ createdAt }) => now - createdAt.getTime() > orphanMilliseconds);
   const owners = old.flatMap(({ labels }) => labels['harbor.rollout'] ?? []);
   const live = await store.rollouts.live(owners);
   let removed = 0;

@@ -40,8 +40,9 @@ export async function openDemoServer(options: DemoServerOptions): Promise<DemoSe
     try {
       await readyUnlessAborted(up, signal);
     } catch (error) {
+      signal.throwIfAborted();
       // Another start on the same data folder may have been faster.
-      const other = signal.aborted ? undefined : await runningServer(home, options);
+      const other = await runningServer(home, options);
       if (other) return other;
       throw error;
     }

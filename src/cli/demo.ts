@@ -10,7 +10,7 @@ import { type CliContext, keyIn, localUrl, wholeNumber } from './context.ts';
 import { demoJson } from './demo-json.ts';
 import { type DemoServer, openDemoServer } from './demo-server.ts';
 import { counted, duration } from './format.ts';
-import { interrupts } from './interrupts.ts';
+import { interrupts, isAbort } from './interrupts.ts';
 import { note, noteBytes, paint, paintError, say, sayJson } from './output.ts';
 import { patience } from './patience.ts';
 import { isScored, summaryOf } from './rollout-summary.ts';
@@ -71,7 +71,7 @@ async function demo(context: CliContext, flags: Flags): Promise<void> {
     if (!rollouts.every(isScored)) process.exitCode = 1;
     if (server.isOwn) note('\nEnding the server that was started for this…');
   } catch (error) {
-    if (!stop.aborted) throw error;
+    if (!stop.aborted || !isAbort(error)) throw error;
   }
   if (stop.aborted) process.exitCode = 130;
 }

@@ -8,6 +8,11 @@ export interface Interrupts extends Disposable {
   within(seconds: number): Promise<boolean>;
 }
 
+/** Whether something was thrown because a signal was aborted, by Node's timers, by fetch or by the signal itself. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
 /** Below npm one Ctrl-C comes twice: from the terminal and from npm, which passes it on. */
 const echoMs = 400;
 

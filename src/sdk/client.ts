@@ -3,14 +3,12 @@ import type { buildDeploymentSchema, createDeploymentSchema } from '../model/dep
 import { parseJson } from '../model/json.ts';
 import {
   type ArtifactList,
-  type BuildResponse,
   type DeploymentResponse,
   type DeploymentStatusResponse,
   type DeploymentSummary,
   type RolloutResponse,
   acceptedSchema,
   artifactListSchema,
-  buildSchema,
   buildStartedSchema,
   deploymentListSchema,
   deploymentSchema,
@@ -89,10 +87,6 @@ export class HarborClient {
     const { limit = 50, offset = 0, status } = filter;
     const query = { limit, offset, status };
     return (await this.#http.json(`${root}/deployments`, deploymentListSchema, { query })).deployments;
-  }
-
-  buildState(key: string, buildId: string): Promise<BuildResponse> {
-    return this.#http.json(`${deploymentPath(key)}/builds/${encodeURIComponent(buildId)}`, buildSchema);
   }
 
   buildLog(key: string, buildId: string, { offset, follow, signal }: LogRange = {}): AsyncGenerator<Uint8Array> {

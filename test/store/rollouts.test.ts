@@ -15,12 +15,9 @@ beforeAll(async () => {
   deployment = await readyDeployment(store, { name: 'env' });
 });
 afterAll(() => store.close());
-beforeEach(() =>
-  store.db
-    .deleteFrom('rollouts')
-    .execute()
-    .then(() => {}),
-);
+beforeEach(async () => {
+  await store.db.deleteFrom('rollouts').execute();
+});
 
 async function insert(): Promise<string> {
   count += 1;

@@ -32,6 +32,11 @@ export async function execIn(container: string, script: string): Promise<string>
   return docker('exec', '--user', '0', container, 'sh', '-c', script);
 }
 
+/** Ends a container as if it had crashed. */
+export async function killContainer(container: string): Promise<void> {
+  await docker('kill', container);
+}
+
 /** Everything an engine knows of a container: its settings, its environment. */
 export async function inspected(container: string): Promise<string> {
   return docker('inspect', container);

@@ -24,7 +24,7 @@ describe('a new content', () => {
     expect(new Set(ended.map((one) => one.status))).toEqual(new Set(['ready']));
     expect(new Set(ended.map((one) => one.snapshot_id)).size).toBe(1);
     const logs = await Promise.all(
-      ended.map(({ name, builds: [build] }) =>
+      ended.map(async ({ name, builds: [build] }) =>
         build?.cached ? '' : text(server().client.buildLog(name, build?.id ?? '')),
       ),
     );

@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execIn, inspected } from '../support/engine.ts';
@@ -15,9 +14,9 @@ const key = 'sk-live-0123456789abcdefghijklmnop';
 
 /** Stands where a provider would: answers every chat, and remembers the keys it was shown. */
 const seen: string[] = [];
-const provider = createServer(async (request, response) => {
+const provider = createServer((request, response) => {
   seen.push(request.headers.authorization ?? '');
-  await buffer(request);
+  request.resume();
   response.setHeader('content-type', 'application/json');
   response.end(
     JSON.stringify({

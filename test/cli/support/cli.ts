@@ -17,7 +17,7 @@ export interface Ran {
 }
 
 /** A command that runs. */
-export interface Running {
+interface Running {
   readonly child: ChildProcess;
   readonly done: Promise<Ran>;
   /** What it has written on stderr so far. */

@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Client, Connection } from '@temporalio/client';
+import { pino } from 'pino';
+import { pack } from 'tar-stream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ActivityScope } from '../../src/activities/activity.ts';
+import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { reconcile, sweep } from '../../src/activities/maintenance.ts';
+import { agentRegistry } from '../../src/agents/registry.ts';
+import { stopChild } from '../../src/embedded/child.ts';
+import { openHome } from '../../src/embedded/home.ts';
+import { silent } from '../../src/embedded/progress.ts';
+import { ensureTemporalCli } from '../../src/embedded/temporal-cli.ts';
+import { ensureTemporal, temporalName } from '../../src/embedded/temporal.ts';
+import { rolloutRequestSchema } from '../../src/model/rollout.ts';
+import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
+import { readyDeployment } from '../support/deployment.ts';
+import { openTestStore, type TestStore } from '../support/store.ts';
+import { makeHome } from '../support/server.ts';
+
+const scope: ActivityScope = {
+  signal: new AbortController().signal,
+  workflowRunId: 'maintenance',
+  workflowId: 'maintenance',
+  report: () => undefined,
+};
+function emptyTar(): Promise<Readable> {
+  const tar = pack();
+  tar.finalize();
+  return Promise.resolve(Readable.from(tar));
+}
+
+/** Container names are one space for the whole machine. */
+const id = (name: string): string => `${name}-${run}`;
+const later = (minutes: number): number => Date.now() + minutes * 60_000;
+
+let store: TestStore;
+let client: Client;
+let subject: DockerSubject;
+let deps: ActivityDeps;
+let stopTemporal: () => Promise<void>;
+const revoked: string[] = [];
+const run = randomUUID().slice(0, 8);
+const snapshot = `maintenance-${run}`;
+
+beforeAll(async () => {
+  const home = await openHome(await makeHome());
+  const { signal } = scope;
+  const cli = await ensureTemporalCli(process.env, silent, signal);
+  const { address } = await ensureTemporal({ home, env: process.env, signal, binary: async () => cli.path });
+  stopTemporal = () => stopChild(home, temporalName);
+  client = new Client({ connection: await Connection.connect({ address }) });
+  store = await openTestStore();
+  subject = await dockerSubject();
+  await readyDeployment(store, { name: 'env' });
+  await subject.provider.ensureSnapshot({
+    name: snapshot,
+    dockerfile: `FROM ${subject.baseImage}\n`,
+    context: emptyTar,
+    force: false,
+    onLog: () => undefined,
+    signal,
+  });
+  deps = {
+    store,
+    client,
+    provider: subject.provider,
+    agents: agentRegistry,
+    ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
+    interceptor: {
+      token: () => '',
+      grant: () => Promise.resolve(),
+      revoke: (rolloutId, attempt) => {
+        revoked.push(`${rolloutId}.${attempt}`);
+        return Promise.resolve({ journal: '', offset: 0 });
+      },
+      drain: () => Promise.resolve(),
+    },
+    places: 8,
+    unguessable: (name) => name,
+    logger: pino({ level: 'silent' }),
+  };
+});
+
+afterAll(async () => {
+  await subject.close([snapshot]);
+  await client.connection.close();
+  await stopTemporal();
+  await store.close();
+});
+
+async function insertRollout(rolloutId: string): Promise<void> {
+  const deployment = await store.deployments.find('default', 'env');
+  if (!deployment) throw new Error('no deployment');
+  await store.rollouts.insert({
+    id: rolloutId,
+    organization: 'default',
+    deploymentId: deployment.id,
+    deploymentName: 'env',
+    generation: 1,
+    snapshotName: deployment.snapshotName ?? '',
+    traceCorrelationId: rolloutId,
+    seed: 1,
+    agent: 'codex',
+    model: 'gpt-5-mini',
+    request: rolloutRequestSchema.parse({
+      env: { seed: 1 },
+      policy: { config: { model: 'gpt-5-mini' } },
+      prompt_template: { sections: [{ content: 'x' }] },
+    }),
+  });
+}
+
+/** A rollout that is at work in its first attempt, in a workflow that no worker of this test carries on. */
+async function rolloutAtWork(rolloutId: string) {
+  await insertRollout(rolloutId);
+  const handle = await client.workflow.start('rollout', {
+    taskQueue: 'nobody',
+    workflowId: `rollout/${rolloutId}`,
+    args: [{}],
+  });
+  await store.rollouts.admit(rolloutId, handle.firstExecutionRunId, 8);
+  await store.attempts.begin(rolloutId, 1, `harbor-${rolloutId}-a1-agent`);
+  await store.rollouts.setStatus(rolloutId, handle.firstExecutionRunId, 'running', 1);
+  return handle;
+}
+
+async function sandboxOf(rolloutId: string, attempt: number): Promise<string> {
+  const name = `harbor-${rolloutId}-a${attempt}-agent`;
+  await subject.provider.create({
+    name,
+    snapshot,
+    labels: { 'harbor.rollout': rolloutId, 'harbor.attempt': String(attempt) },
+    env: {},
+    cpuCores: 1,
+    memoryMb: 512,
+    diskMb: 1024,
+    egress: 'none',
+    toolboxes: [],
+    files: [],
+    signal: scope.signal,
+  });
+  return name;
+}
+
+const names = async () => (await subject.provider.list(scope.signal)).map(({ name }) => name).toSorted();
+
+describe('the reconciler', () => {
+  test('leaves a rollout alone whose workflow runs', async () => {
+    const handle = await rolloutAtWork(id('runs'));
+    await reconcile(deps, scope, later(5));
+    expect(await store.rollouts.find(id('runs'))).toMatchObject({ status: 'running', closedAt: null });
+    await handle.terminate();
+    await reconcile(deps, scope, later(5));
+  });
+
+  test('closes one that was terminated as cancelled, and ends what it held', async () => {
+    const handle = await rolloutAtWork(id('terminated'));
+    await sandboxOf(id('terminated'), 1);
+    await handle.terminate('by hand');
+    await reconcile(deps, scope, later(5));
+    expect(await store.rollouts.find(id('terminated'))).toMatchObject({
+      status: 'cancelled',
+      failureClass: 'cancelled',
+      reward: null,
+      result: { failure: { message: "the rollout's workflow was terminated" } },
+    });
+    expect((await store.rollouts.find(id('terminated')))?.releasedAt).not.toBeNull();
+    expect(revoked).toContain(`${id('terminated')}.1`);
+    expect(await names()).toEqual([]);
+  });
+
+  test('closes one whose workflow Temporal does not know as our own failure', async () => {
+    await insertRollout(id('vanished'));
+    await reconcile(deps, scope, later(5));
+    expect(await store.rollouts.find(id('vanished'))).toMatchObject({
+      status: 'failed',
+      failureClass: 'internal',
+      reward: null,
+    });
+  });
+
+  test('gives one that was just made the time to start', async () => {
+    await insertRollout(id('young'));
+    await reconcile(deps, scope);
+    expect(await store.rollouts.find(id('young'))).toMatchObject({ status: 'queued', closedAt: null });
+    await reconcile(deps, scope, later(5));
+  });
+});
+
+describe('the sweeper', () => {
+  test('removes what no open rollout owns, once it is old, and nothing else', async () => {
+    const handle = await rolloutAtWork(id('alive'));
+    await rolloutAtWork(id('over'));
+    const alive = await sandboxOf(id('alive'), 1);
+    const earlier = await sandboxOf(id('over'), 1);
+    await store.attempts.end(id('over'), 1, null);
+    const nobodys = await sandboxOf(id('unknown'), 1);
+    await sweep(deps, scope, later(9));
+    expect(await names()).toEqual([alive, earlier, nobodys].toSorted());
+    await sweep(deps, scope, later(11));
+    expect(await names()).toEqual([alive]);
+    await handle.terminate();
+    await reconcile(deps, scope, later(5));
+    expect(await names()).toEqual([]);
+  });
+});

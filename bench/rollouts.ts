@@ -7,6 +7,7 @@ import { removeImages } from '../test/support/engine.ts';
 import { deploy } from '../test/support/project.ts';
 import { makeHome, startServer, type TestServer } from '../test/support/server.ts';
 import { bareEngine, type BareEngine } from './bare-engine.ts';
+import { cpuPerRollout, cpuTimes } from './cpu.ts';
 import { inParallel, percentile, round, timed } from './figures.ts';
 
 export interface RolloutBenchOptions {
@@ -98,15 +99,18 @@ async function measure(
 ): Promise<object> {
   const samples: Sample[] = [];
   const seconds = { harbor: 0, same: 0, plain: 0 };
+  const cpu: ReturnType<typeof cpuPerRollout>[] = [];
   const perRound = Math.max(concurrency, Math.ceil(rollouts / rounds));
   for (let at = 0; at < rounds; at += 1) {
     say(
       `round ${at + 1} of ${rounds}: ${perRound} each of rollouts, same calls, plain calls; ${concurrency} at a time`,
     );
     const name = (index: number) => `bench-${at}-${index}`;
+    const before = await cpuTimes(server.pid);
     seconds.harbor += await timed(() =>
       inParallel(perRound, concurrency, async (index) => samples.push(await rollOut(server, name(index)))),
     );
+    cpu.push(cpuPerRollout(before, await cpuTimes(server.pid), perRound));
     seconds.same += await timed(() =>
       inParallel(perRound, concurrency, (index) => bare.sameCalls(`harbor-same-${name(index)}`)),
     );
@@ -131,6 +135,25 @@ async function measure(
     engineRatio: round(seconds.plain / seconds.harbor),
     sameCallsPerSecond: round(count / seconds.same),
     plainCallsPerSecond: round(count / seconds.plain),
+    /** Milliseconds of CPU per rollout, the median round: what bounds the rate on a machine whose cores are all busy. */
+    cpuMilliseconds: {
+      harborUp: percentile(
+        cpu.map((one) => one.harborUp),
+        0.5,
+      ),
+      temporal: percentile(
+        cpu.map((one) => one.temporal),
+        0.5,
+      ),
+      interceptor: percentile(
+        cpu.map((one) => one.interceptor),
+        0.5,
+      ),
+      engine: percentile(
+        cpu.map((one) => one.engine),
+        0.5,
+      ),
+    },
     phases: phasesOf(samples),
     /** One at a time. The agent takes milliseconds and there are no tests: all of the time is overhead. */
     alone: {

@@ -1,6 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express';
 import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
+import { readablePath } from './input.ts';
 import { problemHandler, unknownRoute } from './problems.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
@@ -13,7 +14,7 @@ export function createApi(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(singleSlashes);
+  app.use(singleSlashes, readablePath);
   app.use(healthRoutes(deps));
   app.use(
     '/api/harbor',

@@ -1,6 +1,7 @@
-import type { Request } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { text as readText } from 'node:stream/consumers';
 import { z } from 'zod';
+import { HarborError, invalid } from '../model/errors.ts';
 import { check, parseBody } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
 import { ProblemError } from './problems.ts';
@@ -35,8 +36,25 @@ async function* bounded(request: Request): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** Refuses a path that no route can take: its parts become texts of the database, which hold no NUL. */
+export const readablePath: RequestHandler = (request, _response, next) => {
+  if (decoded(request.path).includes('\0')) throw invalid('path', 'must not hold a NUL');
+  next();
+};
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    throw new HarborError('invalid_request', 'path: is not valid percent-encoding', { field: 'path', cause: error });
+  }
+}
+
 /** The query's parameters, checked. A parameter given twice is refused. */
 export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
+  for (const [name, value] of Object.entries(request.query)) {
+    if (typeof value === 'string' && value.includes('\0')) throw invalid(name, 'must not hold a NUL');
+  }
   return check(request.query, schema, 'query');
 }
 
@@ -57,9 +75,10 @@ export const flag = z
   .enum(['0', '1', 'false', 'true'], 'must be 0 or 1')
   .transform((text) => text === '1' || text === 'true');
 
-/** Ends when the one who asked has hung up. */
-export function untilClosed(request: Request): AbortSignal {
+/** Ends when the one who asked has hung up, which may have been before. */
+export function untilClosed(response: Response): AbortSignal {
   const gone = new AbortController();
-  request.res?.on('close', () => gone.abort());
+  if (response.closed) gone.abort();
+  else response.once('close', () => gone.abort());
   return gone.signal;
 }

@@ -43,11 +43,10 @@ export const unknownRoute: RequestHandler = (request) => {
 
 /** Turns whatever a route threw into the one form that errors have. What is nobody's mistake but ours is logged. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
-  return (error: unknown, request, response, next) => {
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
+  // Express takes a handler for one of errors by its four parameters.
+  return (error: unknown, request, response, _next) => {
+    // What a route did for one who has hung up ends in an error of its own making.
+    if (response.closed) return;
     // What is left of a body that was refused half-way: unread, it would break the connection before the answer is read.
     request.resume();
     const problem = toProblem(error);
@@ -55,8 +54,14 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       send(response, problem);
       return;
     }
-    const id = randomUUID();
+    // Without a zero it cannot hold the number that notFound is about.
+    const id = randomUUID().replaceAll('0', 'x');
     logger.error({ err: error, id, method: request.method, path: request.path }, 'a request failed');
+    if (response.headersSent) {
+      // Cut off, so that nobody takes what came for the whole.
+      response.destroy();
+      return;
+    }
     const detail = `Harbor failed to answer; its log has the reason under ${id}`;
     send(response, new ProblemError(500, { detail, code: 'internal' }));
   };
@@ -64,14 +69,7 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
 
 function toProblem(error: unknown): ProblemError | undefined {
   if (error instanceof ProblemError) return error;
-  if (HarborError.isInstance(error) && error.failureClass !== 'internal') return fromHarborError(error);
-  const status = clientStatus(error);
-  if (status === undefined || !(error instanceof Error)) return undefined;
-  return new ProblemError(status, {
-    detail: `body: ${error.message}`,
-    code: status === 413 ? 'too_large' : 'invalid_request',
-    field: 'body',
-  });
+  return HarborError.isInstance(error) && error.failureClass !== 'internal' ? fromHarborError(error) : undefined;
 }
 
 function fromHarborError({ failureClass, message, field, remedy, retryAfterSeconds }: HarborError): ProblemError {
@@ -80,13 +78,6 @@ function fromHarborError({ failureClass, message, field, remedy, retryAfterSecon
     { detail: message, code: failureClass, ...(field && { field }), ...(remedy && { remedy }) },
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) },
   );
-}
-
-/** The body reader's and the router's own errors say whose fault they are by a status. */
-function clientStatus(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
-  const { status } = error;
-  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
 function send(response: Response, { status, body, headers }: ProblemError): void {

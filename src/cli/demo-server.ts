@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { homeHolder, homePath, readServerInfo, type ServerInfo } from '../embedded/home.ts';
 import { HarborError } from '../model/errors.ts';
@@ -73,14 +74,11 @@ export async function openDemoServer(options: DemoServerOptions): Promise<DemoSe
 
 /** Once it serves, an abort is no more its end: what runs has to be cancelled first. */
 async function readyUnlessAborted(up: UpProcess, signal: AbortSignal): Promise<void> {
-  const onAbort = (): void => void up.stop();
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await up.ready;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  const aborted = signal.aborted ? Promise.resolve([]) : once(signal, 'abort');
+  await Promise.race([up.ready, aborted]);
+  if (!signal.aborted) return;
+  await up.stop();
+  signal.throwIfAborted();
 }
 
 /** The server on a data folder; one that is just starting is waited for. */

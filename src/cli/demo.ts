@@ -16,7 +16,7 @@ import { patience } from './patience.ts';
 import { isScored, summaryOf } from './rollout-summary.ts';
 import { sendDeployment } from './send-deployment.ts';
 import { facts } from './table.ts';
-import type { TrackedRollout } from './tracked-rollouts.ts';
+import { type TrackedRollout, untilTidy } from './tracked-rollouts.ts';
 import { failedBuild, usualBuildSeconds, waitUntilBuilt } from './wait-until-built.ts';
 
 interface Flags {
@@ -30,6 +30,8 @@ const example = fileURLToPath(new URL('../../examples/fix-the-bugs', import.meta
 const program = fileURLToPath(new URL('../../bin/harbor', import.meta.url));
 const deploymentName = 'demo-fix-the-bugs';
 const seeds = [1, 2, 3];
+/** Seconds for the last sandboxes to go before the server does. */
+const tidySeconds = 30;
 
 export function register(parent: Command, context: CliContext): void {
   parent
@@ -69,7 +71,7 @@ async function demo(context: CliContext, flags: Flags): Promise<void> {
     if (flags.json) sayJson(demoJson(rollouts));
     else report(context, server, rollouts, !stop.aborted);
     if (!rollouts.every(isScored)) process.exitCode = 1;
-    if (server.isOwn) note('\nEnding the server that was started for this…');
+    if (server.isOwn) await tidyUp(client, rollouts);
   } catch (error) {
     if (!stop.aborted || !isAbort(error)) throw error;
   }
@@ -94,6 +96,18 @@ async function deploy(client: HarborClient, signal: AbortSignal): Promise<string
   const how = state.builds[0]?.cached ? 'known already, nothing to build' : 'built';
   note(`  Its Dockerfile is a snapshot now (${how})${since(started)}`);
   return id;
+}
+
+/** Before the server goes, so that nothing is left behind. What takes too long is removed by its next start. */
+async function tidyUp(client: HarborClient, rollouts: readonly TrackedRollout[]): Promise<void> {
+  note('\nEnding the server that was started for this…');
+  const late = AbortSignal.timeout(tidySeconds * 1000);
+  try {
+    await untilTidy(rollouts, client, late);
+  } catch (error) {
+    if (!late.aborted) throw error;
+    note('  A sandbox is still there; the next start of the server removes it.');
+  }
 }
 
 function requests({ agent, model }: Flags) {

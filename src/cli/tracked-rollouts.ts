@@ -101,3 +101,18 @@ async function start(rollout: TrackedRollout, tracking: Tracking): Promise<void>
   }
   onChange();
 }
+
+/** Waits until no sandbox of these rollouts is left: a result is told before its sandbox is gone. */
+export async function untilTidy(
+  rollouts: readonly TrackedRollout[],
+  client: HarborClient,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { id } of rollouts.filter(({ latest }) => latest !== undefined)) {
+    for (;;) {
+      const { attempts } = await client.rollout(id);
+      if (attempts.every(({ ended_at: endedAt }) => endedAt !== null)) break;
+      await sleep(pollMs, undefined, { signal });
+    }
+  }
+}

@@ -6,13 +6,12 @@ import { searchAttributes } from './search-attributes.ts';
 
 /** What a person with only the Temporal UI sees of a rollout: a table of where it is, and attributes to find it by. */
 export class RolloutDetails {
-  readonly #rolloutId: string;
-  #rows: ReadonlyMap<string, string> = new Map();
+  /** In the order in which they are read: what matters most comes first. */
+  #rows: ReadonlyMap<string, string> = new Map([
+    ['Status', ''],
+    ['Reward', 'none yet'],
+  ]);
   #earlier: readonly string[] = [];
-
-  constructor(rolloutId: string) {
-    this.#rolloutId = rolloutId;
-  }
 
   entered(status: RolloutStatus, attempt: number): void {
     upsertSearchAttributes([{ key: searchAttributes.status, value: status }]);
@@ -60,9 +59,7 @@ export class RolloutDetails {
     this.#rows = new Map([...this.#rows, ...Object.entries(rows)]);
     const table = [...this.#rows].map(([name, value]) => `| ${name} | ${value} |`);
     const earlier = this.#earlier.map((line) => `- ${line}`);
-    setCurrentDetails(
-      [`Rollout \`${this.#rolloutId}\``, '', '| | |', '|---|---|', ...table, '', ...earlier].join('\n').trimEnd(),
-    );
+    setCurrentDetails(['| | |', '|---|---|', ...table, '', ...earlier].join('\n').trimEnd());
   }
 }
 

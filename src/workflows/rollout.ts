@@ -52,7 +52,7 @@ interface AttemptStory {
  */
 export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
   const rolloutId = rolloutIdOf(input);
-  const details = new RolloutDetails(rolloutId);
+  const details = new RolloutDetails();
   let attempt = 1;
   const end = (failure: Failure | null, final: boolean) =>
     protectedly(() =>

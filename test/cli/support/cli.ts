@@ -7,6 +7,8 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../../src/model/json.ts';
+import { containersOf } from '../../support/engine.ts';
+import { eventually } from '../../support/project.ts';
 import { useServer } from '../../support/running.ts';
 import { environment, harborProgram, type TestServer } from '../../support/server.ts';
 
@@ -81,7 +83,13 @@ export function useCli(): Cli {
     const { code, err } = await cli.harbor('upload', 'tool', '--wait');
     if (code !== 0) throw new Error(err);
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    // Before the server ends: results are told before their sandboxes are gone.
+    await eventually('no sandbox to be left', async () => {
+      return (await containersOf(server().installation.id)).length === 0;
+    });
+    await rm(folder, { recursive: true, force: true });
+  });
   return cli;
 }
 

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { silent } from '../../src/embedded/progress.ts';
+import { ensureTemporalCli } from '../../src/embedded/temporal-cli.ts';
+
+export interface TestTemporal {
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** A real Temporal server of its own, in memory, without UI. */
+export async function startTemporal(): Promise<TestTemporal> {
+  const signal = AbortSignal.timeout(600_000);
+  const { path } = await ensureTemporalCli(process.env, silent, signal);
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const args = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never'];
+  const child = spawn(path, args, { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  const died = ended.then(([code]) => {
+    throw new Error(`the Temporal server ended with ${String(code)}`);
+  });
+  died.catch(() => {});
+  await Promise.race([untilItAnswers(address), died]);
+  return { address, stop };
+}
+
+async function untilItAnswers(address: string): Promise<void> {
+  for (;;) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: '2s' });
+      await connection.close();
+      return;
+    } catch {
+      // It is still starting.
+      await sleep(100);
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}

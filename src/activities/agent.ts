@@ -117,10 +117,13 @@ async function follow(
   }
 }
 
+/** An agent whose time is up by the clock may have ended in time, with nobody there to see it: so long is looked. */
+const leastLookMs = 1000;
+
 /** Time that the agent has left; time in which its sandbox was paused does not count. */
 function millisecondsLeft({ agentStartedAt, pausedMs }: AttemptRow, timeoutSeconds: number): number {
   const used = Date.now() - (agentStartedAt?.getTime() ?? Date.now()) - pausedMs;
-  return Math.max(0, Math.ceil(timeoutSeconds * 1000 - used));
+  return Math.max(leastLookMs, Math.ceil(timeoutSeconds * 1000 - used));
 }
 
 function explain({ plan }: StoredRollout, end: CommandEnd, tail: string, calls: readonly CallRecord[]): Failure | null {

@@ -8,7 +8,7 @@ import type { StoredRollout } from './planning.ts';
 import { listChanges, outbox } from './sandbox-layout.ts';
 import { readTarFiles } from './tar-files.ts';
 
-export const diffArtifact = 'workdir.diff';
+const diffArtifact = 'workdir.diff';
 export const resultArtifact = 'result.json';
 
 /** What the agent's phase left behind. */

@@ -21,7 +21,7 @@ export async function reconcile(deps: ActivityDeps, scope: ActivityScope, now = 
   const before = new Date(now - settlingMilliseconds);
   let closed = 0;
   for (const row of await deps.store.rollouts.unsettled(before)) {
-    const failure = await lostBy(deps, rolloutWorkflowId(row.id), row.workflowRunId, 'rollout');
+    const failure = await lostBy(deps, row.workflowId ?? rolloutWorkflowId(row.id), row.workflowRunId, 'rollout');
     if (!failure) continue;
     await settle(deps, row, failure, scope);
     closed += 1;

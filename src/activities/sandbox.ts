@@ -53,7 +53,7 @@ async function admit(
   { store, agents, places }: ActivityDeps,
   rolloutId: string,
   input: RolloutInput,
-  { workflowRunId }: ActivityScope,
+  run: ActivityScope,
 ): Promise<void> {
   const { deployment: idOrName, organization, ...request } = check(input, rolloutInputSchema, 'input');
   if (!(await store.rollouts.find(rolloutId))) {
@@ -63,7 +63,7 @@ async function admit(
     }
     await store.rollouts.insert(await planRollout(store, agents, deployment, { ...request, rollout_id: rolloutId }));
   }
-  const admission = await store.rollouts.admit(rolloutId, workflowRunId, places);
+  const admission = await store.rollouts.admit(rolloutId, run, places);
   if (admission.kind === 'full') throw new NoPlace(admission.ahead);
   if (admission.kind === 'foreign') {
     throw new HarborError('invalid_request', `rollout ${rolloutId} belongs to another workflow run, or is closed`, {

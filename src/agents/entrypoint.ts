@@ -1,7 +1,7 @@
 import type { JsonObject } from '../model/json.ts';
 import type { Agent, AgentCommand, AgentRun } from './agent.ts';
 
-export const rolloutFile = '/tmp/rollout.json';
+const rolloutFile = '/tmp/rollout.json';
 export const resultFile = '/tmp/result.json';
 
 /**

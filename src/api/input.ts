@@ -51,7 +51,7 @@ function decoded(path: string): string {
 }
 
 /** The query's parameters, checked. A parameter given twice is refused. */
-export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
+export function queryOf<T>(request: Pick<Request, 'query'>, schema: z.ZodType<T>): T {
   for (const [name, value] of Object.entries(request.query)) {
     if (typeof value === 'string' && value.includes('\0')) throw invalid(name, 'must not hold a NUL');
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import type { LogStore } from '../store/logs.ts';
 import { untilClosed } from './input.ts';
 
@@ -20,13 +20,21 @@ const longestPauseMs = 1000;
 
 /** Answers with a log from a byte on; with `follow`, as it grows, until it is over or the reader has gone. */
 export async function streamLog(
-  request: Request,
   response: Response,
   { logs, logId, isOver, offset, follow }: LogStreamOptions,
 ): Promise<void> {
-  const gone = untilClosed(request);
-  response.status(200).set({ 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  const gone = untilClosed(response);
+  response.status(200).set({
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    // It was written in a sandbox: no browser shall take it for anything else.
+    'x-content-type-options': 'nosniff',
+  });
   response.flushHeaders();
+  if (response.req.method === 'HEAD') {
+    response.end();
+    return;
+  }
   let at = offset;
   for (let pauseMs = firstPauseMs; !gone.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
     // Asked before the log is read: what it says is true of everything that is read then.

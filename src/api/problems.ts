@@ -45,18 +45,21 @@ export const unknownRoute: RequestHandler = (request) => {
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   // Express takes a handler for one of errors by its four parameters.
   return (error: unknown, request, response, _next) => {
-    // What a route did for one who has hung up ends in an error of its own making.
-    if (response.closed) return;
+    const what = { err: error, method: request.method, path: request.path };
+    if (response.closed) {
+      logger.info(what, 'a request ended without its caller, who had hung up');
+      return;
+    }
     // What is left of a body that was refused half-way: unread, it would break the connection before the answer is read.
     request.resume();
     const problem = toProblem(error);
-    if (problem) {
+    if (problem && !response.headersSent) {
       send(response, problem);
       return;
     }
     // Without a zero it cannot hold the number that notFound is about.
     const id = randomUUID().replaceAll('0', 'x');
-    logger.error({ err: error, id, method: request.method, path: request.path }, 'a request failed');
+    logger.error({ ...what, id }, 'a request failed');
     if (response.headersSent) {
       // Cut off, so that nobody takes what came for the whole.
       response.destroy();

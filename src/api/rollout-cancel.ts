@@ -9,7 +9,8 @@ import { unavailable } from './problems.ts';
 /** Asks a rollout's workflow to end; what it has done so far is kept. One that never had a workflow is closed at once. */
 export async function cancelRollout(deps: ApiDeps, row: RolloutRow): Promise<void> {
   try {
-    await deps.client.workflow.getHandle(rolloutWorkflowId(row.id)).cancel();
+    const workflowId = row.workflowId ?? rolloutWorkflowId(row.id);
+    await deps.client.workflow.getHandle(workflowId, row.workflowRunId ?? undefined).cancel();
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) {
       deps.logger.error({ err: error, rollout: row.id }, 'a rollout could not be cancelled');

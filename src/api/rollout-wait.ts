@@ -7,28 +7,41 @@ import type { RolloutRow } from '../store/rollouts.ts';
 import type { ApiDeps } from './deps.ts';
 
 const placePauseMs = 250;
-const endPauseMs = { first: 25, longest: 500 };
+const endPauseMs = 1000;
 
-/** Returns when a rollout could start at once. Throws `capacity` after half a minute: then nothing exists yet. */
-export async function waitForPlace({ store, places }: ApiDeps, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + limits.capacityWaitSeconds * 1000;
+/** Returns when a rollout could start at once. Throws `capacity` when that takes too long, or the signal's reason. */
+export async function waitForPlace(
+  { store, places }: Pick<ApiDeps, 'store' | 'places'>,
+  signal: AbortSignal,
+  seconds: number = limits.capacityWaitSeconds,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
   while ((await store.rollouts.freePlaces(places)) <= 0) {
-    if (Date.now() >= deadline || signal.aborted) {
+    if (Date.now() >= deadline) {
       throw new HarborError('capacity', `all ${places} places for running rollouts are taken; nothing was started`, {
         retryAfterSeconds: limits.capacityWaitSeconds,
         remedy: 'Repeat it later, or send `Prefer: respond-async` to have it wait in Harbor.',
       });
     }
-    await sleep(placePauseMs, undefined, { signal }).catch(() => {});
+    await sleep(placePauseMs, undefined, { signal });
   }
+  // Nobody is left to take the answer.
+  signal.throwIfAborted();
 }
 
 /** The rollout when it is closed; undefined where the signal came first: it goes on without its caller. */
 export async function waitForEnd({ store }: ApiDeps, id: string, signal: AbortSignal): Promise<RolloutRow | undefined> {
-  for (let pauseMs = endPauseMs.first; !signal.aborted; pauseMs = Math.min(endPauseMs.longest, pauseMs * 1.2)) {
+  while (!signal.aborted) {
+    const heard = new AbortController();
+    const closing = store.rollouts.closing(id, AbortSignal.any([signal, heard.signal]));
     const row = await store.rollouts.find(id);
-    if (row?.closedAt) return row;
-    await sleep(pauseMs, undefined, { signal }).catch(() => {});
+    if (row?.closedAt) {
+      heard.abort();
+      return row;
+    }
+    // Another process's worker may close it, which nothing here would hear.
+    await Promise.race([closing, sleep(endPauseMs, undefined, { signal: heard.signal }).catch(() => {})]);
+    heard.abort();
   }
   return undefined;
 }

@@ -1,14 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { parseBody } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
 import type { Task } from '../model/task.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { GenerationContent } from '../store/deployments.ts';
-import type { ApiDeps } from './deps.ts';
 import { untilClosed } from './input.ts';
 import { type Intake, takeContext } from './intake/context.ts';
 import { receiveUpload } from './intake/json-upload.ts';
@@ -22,16 +21,41 @@ export interface ReceivedUpload<T> {
 }
 
 /** Receives a body that may carry an archive, checks it, hands it on, and removes everything that lay on disk for it. */
-export async function withUpload<T, R>(
-  { uploadsFolder }: ApiDeps,
-  request: Request,
+export type WithUpload = <T, R>(
+  request: Request<{}>,
+  response: Response,
+  schema: z.ZodType<T>,
+  work: (upload: ReceivedUpload<T>) => Promise<R>,
+) => Promise<R>;
+
+/** `folder` is this process's own: what lies in it before the first upload, a process left that was killed over it. */
+export function uploadReceiver(folder: string): WithUpload {
+  let emptied: Promise<void> | undefined;
+  return async (request, response, schema, work) => {
+    emptied ??= empty(folder);
+    await emptied.catch((error: unknown) => {
+      emptied = undefined;
+      throw error;
+    });
+    return withUpload(folder, request, response, schema, work);
+  };
+}
+
+async function empty(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+}
+
+async function withUpload<T, R>(
+  folder: string,
+  request: Request<{}>,
+  response: Response,
   schema: z.ZodType<T>,
   work: (upload: ReceivedUpload<T>) => Promise<R>,
 ): Promise<R> {
-  await mkdir(uploadsFolder, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(join(uploadsFolder, 'upload-'));
+  const directory = await mkdtemp(join(folder, 'upload-'));
   try {
-    const signal = untilClosed(request);
+    const signal = untilClosed(response);
     const { body, archive } = await receiveUpload(request, {
       field: 'context_tar_base64',
       directory,

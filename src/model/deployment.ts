@@ -9,7 +9,7 @@ export const buildStatuses = ['pending', 'building', 'completed', 'failed'] as c
 export type BuildStatus = (typeof buildStatuses)[number];
 
 /** Names stand in URLs unescaped, so only characters that need no escaping. */
-export const deploymentNameSchema = z
+const deploymentNameSchema = z
   .string()
   .min(1, 'must not be empty')
   .max(limits.nameLength, `must have at most ${limits.nameLength} characters`)
@@ -37,7 +37,7 @@ export const entrypointModes = ['file', 'stdio', 'command'] as const;
 export type EntrypointMode = (typeof entrypointModes)[number];
 
 /** The entrypoint of the existing client; where the image brings no `run_rollout`, Harbor's own runner takes its place. */
-export const defaultEntrypoint = 'run_rollout --input /tmp/rollout.json --output /tmp/result.json';
+const defaultEntrypoint = 'run_rollout --input /tmp/rollout.json --output /tmp/result.json';
 
 const envVarsSchema = z
   .record(
@@ -69,7 +69,6 @@ export const buildDeploymentSchema = z.object({
   context_url: z.null('is not supported: send the archive itself in context_tar_base64').optional(),
   force: z.boolean().default(false),
 });
-export type BuildDeployment = z.infer<typeof buildDeploymentSchema>;
 
 /** Where a deployment's tasks come from: none at all, `tasks/<seed>/`, or one task in the Harbor task format. */
 export type TaskLayout = 'none' | 'seeds' | 'task.toml';

@@ -34,7 +34,7 @@ export const buildSchema = z.object({
 });
 export type BuildResponse = z.infer<typeof buildSchema>;
 
-export const deploymentSummarySchema = z.object({
+const deploymentSummarySchema = z.object({
   id: z.string(),
   name: z.string(),
   status: z.enum(deploymentStatuses),
@@ -79,7 +79,7 @@ export const buildStartedSchema = z.object({
   status: z.enum(buildStatuses),
 });
 
-export const usageSchema = z.object({
+const usageSchema = z.object({
   llm_calls: z.int(),
   input_tokens: z.int(),
   cached_tokens: z.int(),
@@ -92,7 +92,7 @@ export const usageSchema = z.object({
 const failureSchema = z.object({ class: z.string(), message: z.string() });
 const seconds = z.number().nonnegative().nullable();
 
-export const timingsSchema = z.object({
+const timingsSchema = z.object({
   queued_s: seconds,
   provision_s: seconds,
   agent_s: seconds,
@@ -101,7 +101,7 @@ export const timingsSchema = z.object({
 });
 
 /** One LLM call without its bodies. */
-export const callSummarySchema = z.object({
+const callSummarySchema = z.object({
   id: z.string(),
   attempt: z.int(),
   dialect: z.string(),

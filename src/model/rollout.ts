@@ -14,7 +14,7 @@ export const rolloutStatuses = [
 ] as const;
 export type RolloutStatus = (typeof rolloutStatuses)[number];
 
-export const closedStatuses = ['completed', 'failed', 'cancelled'] as const satisfies readonly RolloutStatus[];
+const closedStatuses = ['completed', 'failed', 'cancelled'] as const satisfies readonly RolloutStatus[];
 export const isClosed = (status: RolloutStatus): boolean =>
   (closedStatuses as readonly RolloutStatus[]).includes(status);
 
@@ -34,11 +34,11 @@ const promptSectionSchema = z.looseObject({
 });
 
 /** `prompt_template`: its sections, in `order`, make the instruction. Unknown keys are handed on to an own entrypoint. */
-export const promptTemplateSchema = z.looseObject({ sections: z.array(promptSectionSchema).optional() });
+const promptTemplateSchema = z.looseObject({ sections: z.array(promptSectionSchema).optional() });
 export type PromptTemplate = z.infer<typeof promptTemplateSchema>;
 
 /** Agent, model and their settings. Unknown keys are kept: an image's own entrypoint gets them all as `params`. */
-export const policyConfigSchema = z.looseObject({
+const policyConfigSchema = z.looseObject({
   agent: z.string().optional(),
   model: z.string().min(1).max(256).optional(),
   provider: z.string().max(64).nullish(),
@@ -78,7 +78,7 @@ export const rolloutRequestSchema = z.object({
     })
     .prefault({}),
   /** The global form's place for agent and model. */
-  params: z.looseObject({ agent: z.string().optional(), model: z.string().optional() }).optional(),
+  params: z.looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() }).optional(),
   prompt_template: promptTemplateSchema.nullish(),
   limits: z
     .object({

@@ -4,6 +4,7 @@ import { HarborError } from '../model/errors.ts';
 import type { CreateDeployment, DeploymentStatus, TaskLayout } from '../model/deployment.ts';
 import type { Task } from '../model/task.ts';
 import { type Db, toJson } from './database.ts';
+import { LruCache } from './lru-cache.ts';
 import type { Database } from './schema.ts';
 
 type BareDeployment = Selectable<Database['deployments']>;
@@ -20,6 +21,9 @@ export interface GenerationContent {
   readonly layout: TaskLayout;
   readonly tasks: readonly Task[];
 }
+
+/** What a rebuild replaces of the generation before it. */
+export type RebuiltContent = Partial<GenerationContent & Pick<CreateDeployment, 'limits'>>;
 
 /** One generation on its way to a snapshot. */
 export interface PendingBuild {
@@ -48,7 +52,7 @@ export interface DeploymentStore {
     content: GenerationContent,
   ): Promise<PendingBuild | undefined>;
   /** The next generation: the newest one's content, less what `content` replaces. */
-  rebuild(deployment: DeploymentRow, content: Partial<GenerationContent>, force: boolean): Promise<PendingBuild>;
+  rebuild(deployment: DeploymentRow, content: RebuiltContent, force: boolean): Promise<PendingBuild>;
 
   build(id: string): Promise<BuildRow | undefined>;
   /** Newest first. */
@@ -71,6 +75,9 @@ export interface ListFilter {
   readonly name?: string | undefined;
 }
 
+/** Rows that are kept in memory, of each kind. */
+const rememberedRows = 500;
+
 export function deploymentStore(db: Db): DeploymentStore {
   const deployments = (organization: string) =>
     db
@@ -91,7 +98,20 @@ export function deploymentStore(db: Db): DeploymentStore {
       .orderBy((eb) => eb('deployments.id', '=', idOrName), 'desc')
       .executeTakeFirst();
 
-  const generation: DeploymentStore['generation'] = (deploymentId, number) =>
+  /** A generation that has its snapshot never changes again, and every activity of every rollout asks for it. */
+  const settled = new LruCache<GenerationRow>(rememberedRows);
+  const knownTasks = new LruCache<Task>(rememberedRows);
+
+  const generation: DeploymentStore['generation'] = async (deploymentId, number) => {
+    const key = `${deploymentId}/${number}`;
+    const known = settled.get(key);
+    if (known) return known;
+    const row = await readGeneration(deploymentId, number);
+    if (row.snapshotName !== null) settled.set(key, row);
+    return row;
+  };
+
+  const readGeneration = (deploymentId: string, number: number): Promise<GenerationRow> =>
     db
       .selectFrom('generations')
       .selectAll()
@@ -118,6 +138,9 @@ export function deploymentStore(db: Db): DeploymentStore {
     },
 
     async task(deploymentId, number, seed) {
+      const key = `${deploymentId}/${number}/${seed}`;
+      const known = knownTasks.get(key);
+      if (known) return known;
       const row = await db
         .selectFrom('tasks')
         .selectAll()
@@ -128,6 +151,7 @@ export function deploymentStore(db: Db): DeploymentStore {
         )
         .orderBy('seed', (order) => order.asc().nullsLast())
         .executeTakeFirst();
+      if (row) knownTasks.set(key, row);
       return row;
     },
 

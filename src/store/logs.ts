@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { BlobStore } from './blobs.ts';
 import type { Db } from './database.ts';
 
@@ -7,10 +8,15 @@ export interface LogStore {
   append(logId: string, offset: number, data: Buffer): Promise<void>;
   /** Bytes known without a gap, from the start. */
   length(logId: string): Promise<number>;
-  /** At most about 1 MiB from `offset` on; empty where there is nothing yet. */
+  /** Some bytes from `offset` on, a few MiB at most of a growing log; empty where there is nothing yet. */
   read(logId: string, offset: number): Promise<Buffer>;
   /** Moves a log that grows no more into one blob. Idempotent; returns undefined for a log without a byte. */
   close(logId: string): Promise<{ readonly ref: string; readonly bytes: number } | undefined>;
+}
+
+interface Chunk {
+  readonly byteOffset: number;
+  readonly data: Uint8Array;
 }
 
 const pageChunks = 64;
@@ -18,41 +24,55 @@ const pageChunks = 64;
 export function logStore(db: Db, blobs: BlobStore): LogStore {
   const closed = (logId: string) => db.selectFrom('logs').selectAll().where('id', '=', logId).executeTakeFirst();
 
-  /** Chunks that reach beyond `offset`, in order. Chunks of two writers may overlap. */
-  async function chunksFrom(
-    logId: string,
-    offset: number,
-  ): Promise<readonly { byteOffset: number; data: Uint8Array }[]> {
-    const before = await db
-      .selectFrom('logChunks')
-      .select('byteOffset')
-      .where('logId', '=', logId)
-      .where('byteOffset', '<=', offset)
-      .orderBy('byteOffset', 'desc')
-      .executeTakeFirst();
+  /** Chunks from the one that holds `offset` on, in order. */
+  async function chunksFrom(logId: string, offset: number): Promise<readonly Chunk[]> {
+    const holding =
+      offset > 0 &&
+      (await db
+        .selectFrom('logChunks')
+        .select('byteOffset')
+        .where('logId', '=', logId)
+        .where('byteOffset', '<=', offset)
+        .orderBy('byteOffset', 'desc')
+        .executeTakeFirst());
     return db
       .selectFrom('logChunks')
       .select(['byteOffset', 'data'])
       .where('logId', '=', logId)
-      .where('byteOffset', '>=', before?.byteOffset ?? offset)
+      .where('byteOffset', '>=', holding ? holding.byteOffset : offset)
       .orderBy('byteOffset')
       .limit(pageChunks)
       .execute();
   }
 
-  async function read(logId: string, offset: number): Promise<Buffer> {
-    const whole = await closed(logId);
-    if (whole) return (await blobs.get(whole.ref)).subarray(offset);
+  /** What is new from `offset` on, without a gap: chunks of two writers may overlap. */
+  async function page(logId: string, offset: number): Promise<{ readonly data: Buffer; readonly isLast: boolean }> {
+    const chunks = await chunksFrom(logId, offset);
     const pieces: Uint8Array[] = [];
     let end = offset;
-    for (const { byteOffset, data } of await chunksFrom(logId, offset)) {
-      if (byteOffset > end) break;
+    for (const { byteOffset, data } of chunks) {
+      if (byteOffset > end || byteOffset + data.length <= end) continue;
       const fresh = data.subarray(end - byteOffset);
-      if (fresh.length === 0) continue;
       pieces.push(fresh);
       end += fresh.length;
     }
-    return Buffer.concat(pieces);
+    return { data: Buffer.concat(pieces), isLast: chunks.length < pageChunks };
+  }
+
+  async function* pages(logId: string, first: Buffer): AsyncGenerator<Buffer> {
+    let end = 0;
+    for (let next = first; next.length > 0; next = (await page(logId, end)).data) {
+      yield next;
+      end += next.length;
+    }
+  }
+
+  /** Most logs are one page; of a larger one no more than a page is held in memory. */
+  async function putWhole(logId: string): Promise<{ readonly ref: string; readonly bytes: number } | undefined> {
+    const { data, isLast } = await page(logId, 0);
+    if (data.length === 0) return undefined;
+    if (isLast) return { ref: await blobs.put(data), bytes: data.length };
+    return blobs.putStream(Readable.from(pages(logId, data)));
   }
 
   return {
@@ -77,28 +97,25 @@ export function logStore(db: Db, blobs: BlobStore): LogStore {
       return last ? last.byteOffset + last.bytes : 0;
     },
 
-    read,
+    async read(logId, offset) {
+      const whole = await closed(logId);
+      return whole ? (await blobs.get(whole.ref)).subarray(offset) : (await page(logId, offset)).data;
+    },
 
     async close(logId) {
       const done = await closed(logId);
-      if (done) return { ref: done.ref, bytes: done.bytes };
-      const pieces: Buffer[] = [];
-      let end = 0;
-      for (let piece = await read(logId, 0); piece.length > 0; piece = await read(logId, end)) {
-        pieces.push(piece);
-        end += piece.length;
-      }
-      if (end === 0) return undefined;
-      const ref = await blobs.put(Buffer.concat(pieces));
-      await db.transaction().execute(async (tx) => {
-        await tx
+      const whole = done ?? (await putWhole(logId));
+      if (!whole) return undefined;
+      if (!done) {
+        await db
           .insertInto('logs')
-          .values({ id: logId, ref, bytes: end })
+          .values({ id: logId, ...whole })
           .onConflict((conflict) => conflict.doNothing())
           .execute();
-        await tx.deleteFrom('logChunks').where('logId', '=', logId).execute();
-      });
-      return { ref, bytes: end };
+      }
+      // Whoever reads finds the whole log from now on, so that nobody misses the chunks.
+      await db.deleteFrom('logChunks').where('logId', '=', logId).execute();
+      return { ref: whole.ref, bytes: whole.bytes };
     },
   };
 }

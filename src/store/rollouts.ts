@@ -1,4 +1,5 @@
-import type { Selectable } from 'kysely';
+import { EventEmitter, once } from 'node:events';
+import { type Selectable, sql } from 'kysely';
 import type { RolloutResult } from '../model/result.ts';
 import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
 import { type Db, toJson } from './database.ts';
@@ -27,18 +28,26 @@ export type Admission =
   | { readonly kind: 'full'; readonly ahead: number }
   | { readonly kind: 'foreign' };
 
+/** A run of a workflow: the id of a workflow alone may stand for several runs, one after the other. */
+export interface WorkflowRun {
+  readonly workflowId: string;
+  readonly workflowRunId: string;
+}
+
 export interface RolloutStore {
   /** False where the id is there already. */
   insert(rollout: PlannedRollout): Promise<boolean>;
   find(id: string): Promise<RolloutRow | undefined>;
   list(organization: string, filter: RolloutFilter): Promise<readonly RolloutRow[]>;
   /** Gives a rollout one of the places for running ones, in the order of their making. Idempotent for one workflow run. */
-  admit(id: string, workflowRunId: string, places: number): Promise<Admission>;
+  admit(id: string, run: WorkflowRun, places: number): Promise<Admission>;
   /** Places that are free now, for those who have not even made a rollout yet. */
   freePlaces(places: number): Promise<number>;
   setStatus(id: string, workflowRunId: string, status: RolloutStatus, attempt: number): Promise<void>;
   /** Writes the result, once: false where it was closed before or another workflow run owns it. */
   close(id: string, workflowRunId: string, status: RolloutStatus, result: RolloutResult): Promise<boolean>;
+  /** Resolves when this process closes the rollout, or with the signal; another process's closing is not heard. */
+  closing(id: string, signal: AbortSignal): Promise<void>;
   /** Gives the place back. Idempotent. */
   release(id: string): Promise<void>;
   /** Not closed, or closed and still holding a place; made before `before`. For the reconciler. */
@@ -58,27 +67,14 @@ export interface RolloutFilter {
 const placesLock = 4_207_116_001;
 
 export function rolloutStore(db: Db): RolloutStore {
+  const closings = new EventEmitter().setMaxListeners(0);
+
   const holding = (tx: Db) =>
     tx
       .selectFrom('rollouts')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('admittedAt', 'is not', null)
       .where('releasedAt', 'is', null)
-      .executeTakeFirstOrThrow();
-
-  const waitingBefore = (tx: Db, row: RolloutRow) =>
-    tx
-      .selectFrom('rollouts')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('closedAt', 'is', null)
-      .where('admittedAt', 'is', null)
-      .where('workflowRunId', 'is not', null)
-      .where((eb) =>
-        eb.or([
-          eb('createdAt', '<', row.createdAt),
-          eb.and([eb('createdAt', '=', row.createdAt), eb('id', '<', row.id)]),
-        ]),
-      )
       .executeTakeFirstOrThrow();
 
   return {
@@ -101,28 +97,13 @@ export function rolloutStore(db: Db): RolloutStore {
       return query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).offset(offset).execute();
     },
 
-    admit: (id, workflowRunId, places) =>
+    admit: (id, run, places) =>
       db.transaction().execute(async (tx) => {
-        await lockPlaces(tx);
-        const row = await tx
-          .updateTable('rollouts')
-          .set({ workflowRunId })
-          .where('id', '=', id)
-          .where('closedAt', 'is', null)
-          .where((eb) => eb.or([eb('workflowRunId', 'is', null), eb('workflowRunId', '=', workflowRunId)]))
-          .returningAll()
-          .executeTakeFirst();
+        await sql`select pg_advisory_xact_lock(${placesLock})`.execute(tx);
+        const { rows } = await admission(id, run, places).execute(tx);
+        const [row] = rows;
         if (!row) return { kind: 'foreign' };
-        if (row.admittedAt) return { kind: 'admitted' };
-        const ahead = (await waitingBefore(tx, row)).count;
-        const free = places - (await holding(tx)).count;
-        if (ahead >= free) return { kind: 'full', ahead };
-        await tx
-          .updateTable('rollouts')
-          .set({ admittedAt: new Date(), status: 'provisioning' })
-          .where('id', '=', id)
-          .execute();
-        return { kind: 'admitted' };
+        return row.admitted ? { kind: 'admitted' } : { kind: 'full', ahead: row.ahead };
       }),
 
     async freePlaces(places) {
@@ -160,7 +141,12 @@ export function rolloutStore(db: Db): RolloutStore {
         .where((eb) => eb.or([eb('workflowRunId', 'is', null), eb('workflowRunId', '=', workflowRunId)]))
         .returning('id')
         .executeTakeFirst();
+      if (closed) closings.emit(id);
       return closed !== undefined;
+    },
+
+    async closing(id, signal) {
+      await once(closings, id, { signal }).catch(() => {});
     },
 
     async release(id) {
@@ -197,8 +183,31 @@ export function rolloutStore(db: Db): RolloutStore {
       return new Set(rows.map(({ id }) => id));
     },
   };
-
-  async function lockPlaces(tx: Db): Promise<void> {
-    await tx.selectNoFrom((eb) => eb.fn('pg_advisory_xact_lock', [eb.val(placesLock)]).as('locked')).execute();
-  }
 }
+
+/**
+ * Binds a rollout to a workflow run and, if fewer rollouts wait before it than places are free, gives it one: one
+ * statement, since every rollout pays for it. No row: it is closed or another run's.
+ */
+const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, places: number) => sql<{
+  admitted: boolean;
+  ahead: number;
+}>`
+  with me as (
+    select id, created_at from rollouts
+    where id = ${id} and closed_at is null and (workflow_run_id is null or workflow_run_id = ${workflowRunId})
+  ), held as (
+    select count(*) as n from rollouts where admitted_at is not null and released_at is null
+  ), ahead as (
+    select count(*) as n from rollouts other, me
+    where other.closed_at is null and other.admitted_at is null and other.workflow_run_id is not null
+      and (other.created_at, other.id) < (me.created_at, me.id)
+  )
+  update rollouts set
+    workflow_id = ${workflowId},
+    workflow_run_id = ${workflowRunId},
+    status = case when admitted_at is null and ahead.n < ${places} - held.n then 'provisioning' else status end,
+    admitted_at = coalesce(admitted_at, case when ahead.n < ${places} - held.n then now() end)
+  from me, held, ahead
+  where rollouts.id = me.id
+  returning admitted_at is not null as admitted, ahead.n as ahead`;

@@ -137,7 +137,8 @@ interface RolloutsTable {
   model: string | null;
   status: RolloutStatus;
   request: JsonColumn<RolloutRequest>;
-  /** The one workflow run that may work on it. */
+  /** The one workflow run that may work on it; both null until it has asked for a place. */
+  workflowId: string | null;
   workflowRunId: string | null;
   attempt: Generated<number>;
   createdAt: Generated<Date>;

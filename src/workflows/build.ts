@@ -2,8 +2,10 @@ import { proxyActivities, setCurrentDetails, upsertSearchAttributes } from '@tem
 import type { Activities } from '../activities/index.ts';
 import type { BuildInput } from '../model/stages.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { seenToItsEnd } from './seen-to-its-end.ts';
 
 const { buildSnapshot } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '2 seconds', maximumInterval: '30 seconds' },

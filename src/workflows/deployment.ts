@@ -4,8 +4,10 @@ import type { Failure } from '../model/failures.ts';
 import type { DeploymentInput } from '../model/stages.ts';
 import { failureOf } from './failure-of.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { seenToItsEnd } from './seen-to-its-end.ts';
 
 const { prepareBuild, joinBuild, endBuild } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

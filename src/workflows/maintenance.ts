@@ -1,7 +1,9 @@
 import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import { seenToItsEnd } from './seen-to-its-end.ts';
 
 const { reconcile, sweep } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   retry: { maximumAttempts: 3 },

@@ -13,22 +13,16 @@ export class RolloutDetails {
   ]);
   #earlier: readonly string[] = [];
 
-  entered(status: RolloutStatus, attempt: number): void {
-    upsertSearchAttributes([{ key: searchAttributes.status, value: status }]);
-    this.#show({ Status: phases[status], Attempt: String(attempt) });
-  }
-
-  provisioned({ deployment, agent, model, seed, sandbox }: Provisioned): void {
+  /** Once the sandbox is there, with what the rollout turned out to be: one event instead of two. */
+  entered(status: RolloutStatus, attempt: number, provisioned?: Provisioned): void {
     upsertSearchAttributes([
-      { key: searchAttributes.deployment, value: deployment },
-      { key: searchAttributes.agent, value: agent },
-      ...(model === null ? [] : [{ key: searchAttributes.model, value: model }]),
+      { key: searchAttributes.status, value: status },
+      ...(provisioned ? attributesOf(provisioned) : []),
     ]);
     this.#show({
-      Deployment: deployment,
-      Seed: seed === null ? 'none' : String(seed),
-      Agent: model === null ? agent : `${agent}, ${model}`,
-      Sandbox: `\`${sandbox}\``,
+      Status: phases[status],
+      Attempt: String(attempt),
+      ...(provisioned ? rowsOf(provisioned) : {}),
     });
   }
 
@@ -75,4 +69,21 @@ const phases: Record<RolloutStatus, string> = {
 
 function inWords(failure: Failure): string {
   return `\`${failure.class}\`: ${failure.message.replaceAll(/\s+/g, ' ').replaceAll('|', '/').slice(0, 300)}`;
+}
+
+function attributesOf({ deployment, agent, model }: Provisioned) {
+  return [
+    { key: searchAttributes.deployment, value: deployment },
+    { key: searchAttributes.agent, value: agent },
+    ...(model === null ? [] : [{ key: searchAttributes.model, value: model }]),
+  ];
+}
+
+function rowsOf({ deployment, seed, agent, model, sandbox }: Provisioned): Record<string, string> {
+  return {
+    Deployment: deployment,
+    Seed: seed === null ? 'none' : String(seed),
+    Agent: model === null ? agent : `${agent}, ${model}`,
+    Sandbox: `\`${sandbox}\``,
+  };
 }

@@ -13,9 +13,11 @@ import type { AgentOutcome, Evaluation, Provisioned, RolloutInput, RolloutOutcom
 import { failureOf } from './failure-of.ts';
 import { RolloutDetails } from './rollout-details.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { seenToItsEnd } from './seen-to-its-end.ts';
 
 /** Waits for a place as long as it takes; what else fails is decided by the failure table. */
 const { provision } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '30 minutes',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
@@ -26,6 +28,7 @@ const { provision } = proxyActivities<Activities>({
  * timeout, and the next one goes on where it stopped; so the other timeout is only a last resort.
  */
 const { runAgent, evaluate } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '2 days',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '15 seconds' },
@@ -33,6 +36,7 @@ const { runAgent, evaluate } = proxyActivities<Activities>({
 
 /** These must happen, however often they have to be tried. */
 const { collect, teardown } = proxyActivities<Activities>({
+  ...seenToItsEnd,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
@@ -61,6 +65,11 @@ export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
   let story = await runAttempt(input, rolloutId, attempt, details);
   while (story.failure && mayRetry(story.failure.class, attempt)) {
     const { failure } = story;
+    // As when the worker that should have ended the agent was away: what the sandbox holds is still to be collected.
+    if (CancellationScope.current().consideredCancelled) {
+      story = { ...story, failure: { class: 'cancelled', message: 'cancelled' } };
+      break;
+    }
     await end(failure, false);
     details.failed(attempt, failure);
     if (!(await waitBeforeRetry(failure, attempt))) {
@@ -104,8 +113,7 @@ async function runAttempt(
   try {
     details.entered('provisioning', attempt);
     provisioned = await provision.executeWithOptions({ summary: 'Make the sandbox' }, [{ input, ...ref }]);
-    details.provisioned(provisioned);
-    details.entered('running', attempt);
+    details.entered('running', attempt, provisioned);
     agent = await runAgent.executeWithOptions({ summary: `Run ${provisioned.agent}` }, [ref]);
     details.agentEnded(agent);
     if (agent.failure && !failures[agent.failure.class].scored) {

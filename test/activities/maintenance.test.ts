@@ -113,14 +113,10 @@ async function insertRollout(rolloutId: string): Promise<void> {
 }
 
 /** A rollout that is at work in its first attempt, in a workflow that no worker of this test carries on. */
-async function rolloutAtWork(rolloutId: string) {
+async function rolloutAtWork(rolloutId: string, workflowId = `rollout/${rolloutId}`) {
   await insertRollout(rolloutId);
-  const handle = await client.workflow.start('rollout', {
-    taskQueue: 'nobody',
-    workflowId: `rollout/${rolloutId}`,
-    args: [{}],
-  });
-  await store.rollouts.admit(rolloutId, handle.firstExecutionRunId, 8);
+  const handle = await client.workflow.start('rollout', { taskQueue: 'nobody', workflowId, args: [{}] });
+  await store.rollouts.admit(rolloutId, { workflowId, workflowRunId: handle.firstExecutionRunId }, 8);
   await store.attempts.begin(rolloutId, 1, `harbor-${rolloutId}-a1-agent`);
   await store.rollouts.setStatus(rolloutId, handle.firstExecutionRunId, 'running', 1);
   return handle;
@@ -153,6 +149,15 @@ describe('the reconciler', () => {
     expect(await store.rollouts.find(id('runs'))).toMatchObject({ status: 'running', closedAt: null });
     await handle.terminate();
     await reconcile(deps, scope, later(5));
+  });
+
+  test('finds the workflow of one that somebody started under an id of its own', async () => {
+    const handle = await rolloutAtWork(id('foreign'), id('my-own-workflow'));
+    await reconcile(deps, scope, later(5));
+    expect(await store.rollouts.find(id('foreign'))).toMatchObject({ status: 'running', closedAt: null });
+    await handle.terminate();
+    await reconcile(deps, scope, later(5));
+    expect(await store.rollouts.find(id('foreign'))).toMatchObject({ status: 'cancelled' });
   });
 
   test('closes one that was terminated as cancelled, and ends what it held', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findProgram } from '../../src/embedded/run-command.ts';
 import { FollowDecoder, type WrappedCommand, wrapCommand } from '../../src/sandboxes/command-wrapper.ts';
 import type { CommandEnd } from '../../src/sandboxes/provider.ts';
+import { eventually } from '../support/project.ts';
 
 let root: string;
 beforeAll(async () => {
@@ -126,13 +127,13 @@ describe.each(['dash', 'bash', 'busybox'])('the command wrapper in %s', (shell) 
 
   test('ends when its stdin does', async () => {
     const id = randomUUID();
-    const first = start({ id, argv: sh(`until [ -e ${root}/${id}.go ]; do sleep 0.1; done`) });
+    const first = follow({ id, argv: sh(`until [ -e ${root}/${id}.go ]; do sleep 0.1; done`) });
+    await eventually('the command to be claimed', async () => existsSync(join(root, id)));
     const second = start({ id });
-    await once(second.stdout, 'data');
     second.stdin.end();
     expect((await read(second)).end).toBeUndefined();
     await writeFile(join(root, `${id}.go`), '');
-    expect((await read(first)).end).toMatchObject({ exitCode: 0 });
+    expect((await first).end).toMatchObject({ exitCode: 0 });
   });
 
   test('reports a command as cut off when it dies together with its record', async () => {

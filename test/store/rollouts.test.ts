@@ -4,6 +4,7 @@ import type { RolloutResult } from '../../src/model/result.ts';
 import { noUsage } from '../../src/model/rollout.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { readyDeployment } from '../support/deployment.ts';
+import { run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -55,45 +56,45 @@ const result = (reward: number | null): RolloutResult => ({
 describe('admission', () => {
   test('gives as many rollouts a place as there are', async () => {
     const [first, second, third] = [await insert(), await insert(), await insert()];
-    expect(await store.rollouts.admit(first, 'run-1', 2)).toEqual({ kind: 'admitted' });
-    expect(await store.rollouts.admit(second, 'run-2', 2)).toEqual({ kind: 'admitted' });
-    expect(await store.rollouts.admit(third, 'run-3', 2)).toEqual({ kind: 'full', ahead: 0 });
+    expect(await store.rollouts.admit(first, run('run-1'), 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(second, run('run-2'), 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(third, run('run-3'), 2)).toEqual({ kind: 'full', ahead: 0 });
     await store.rollouts.release(first);
-    expect(await store.rollouts.admit(third, 'run-3', 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(third, run('run-3'), 2)).toEqual({ kind: 'admitted' });
   });
 
   test('goes in the order in which the rollouts were made', async () => {
     const [first, second, third] = [await insert(), await insert(), await insert()];
-    await store.rollouts.admit(first, 'run-1', 1);
-    expect(await store.rollouts.admit(second, 'run-2', 1)).toEqual({ kind: 'full', ahead: 0 });
-    expect(await store.rollouts.admit(third, 'run-3', 1)).toEqual({ kind: 'full', ahead: 1 });
+    await store.rollouts.admit(first, run('run-1'), 1);
+    expect(await store.rollouts.admit(second, run('run-2'), 1)).toEqual({ kind: 'full', ahead: 0 });
+    expect(await store.rollouts.admit(third, run('run-3'), 1)).toEqual({ kind: 'full', ahead: 1 });
     await store.rollouts.release(first);
-    expect(await store.rollouts.admit(third, 'run-3', 1)).toEqual({ kind: 'full', ahead: 1 });
-    expect(await store.rollouts.admit(second, 'run-2', 1)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(third, run('run-3'), 1)).toEqual({ kind: 'full', ahead: 1 });
+    expect(await store.rollouts.admit(second, run('run-2'), 1)).toEqual({ kind: 'admitted' });
   });
 
   test('asked for again by the same workflow run takes no second place', async () => {
     const [first, second] = [await insert(), await insert()];
-    await store.rollouts.admit(first, 'run-1', 2);
-    await store.rollouts.admit(first, 'run-1', 2);
-    expect(await store.rollouts.admit(second, 'run-2', 2)).toEqual({ kind: 'admitted' });
+    await store.rollouts.admit(first, run('run-1'), 2);
+    await store.rollouts.admit(first, run('run-1'), 2);
+    expect(await store.rollouts.admit(second, run('run-2'), 2)).toEqual({ kind: 'admitted' });
   });
 
   test('binds a rollout to one workflow run', async () => {
     const id = await insert();
-    await store.rollouts.admit(id, 'run-1', 2);
-    expect(await store.rollouts.admit(id, 'run-2', 2)).toEqual({ kind: 'foreign' });
+    await store.rollouts.admit(id, run('run-1'), 2);
+    expect(await store.rollouts.admit(id, run('run-2'), 2)).toEqual({ kind: 'foreign' });
   });
 
   test('is not to be had for a closed rollout', async () => {
     const id = await insert();
     await store.rollouts.close(id, 'run-1', 'cancelled', result(null));
-    expect(await store.rollouts.admit(id, 'run-1', 2)).toEqual({ kind: 'foreign' });
+    expect(await store.rollouts.admit(id, run('run-1'), 2)).toEqual({ kind: 'foreign' });
   });
 
   test('counts those who wait when it says what is free', async () => {
     const first = await insert();
-    await store.rollouts.admit(first, 'run-1', 3);
+    await store.rollouts.admit(first, run('run-1'), 3);
     await insert();
     expect(await store.rollouts.freePlaces(3)).toBe(1);
   });
@@ -102,7 +103,7 @@ describe('admission', () => {
 describe('a result', () => {
   test('is written once', async () => {
     const id = await insert();
-    await store.rollouts.admit(id, 'run-1', 1);
+    await store.rollouts.admit(id, run('run-1'), 1);
     expect(await store.rollouts.close(id, 'run-1', 'completed', result(1))).toBe(true);
     expect(await store.rollouts.close(id, 'run-1', 'completed', result(0))).toBe(false);
     expect(await store.rollouts.find(id)).toMatchObject({ reward: 1, status: 'completed', result: { reward: 1 } });
@@ -110,14 +111,14 @@ describe('a result', () => {
 
   test('is not written by a workflow run that does not own the rollout', async () => {
     const id = await insert();
-    await store.rollouts.admit(id, 'run-1', 1);
+    await store.rollouts.admit(id, run('run-1'), 1);
     expect(await store.rollouts.close(id, 'run-2', 'completed', result(1))).toBe(false);
     expect(await store.rollouts.find(id)).toMatchObject({ reward: null, closedAt: null });
   });
 
   test('ends the changes of status', async () => {
     const id = await insert();
-    await store.rollouts.admit(id, 'run-1', 1);
+    await store.rollouts.admit(id, run('run-1'), 1);
     await store.rollouts.close(id, 'run-1', 'completed', result(1));
     await store.rollouts.setStatus(id, 'run-1', 'running', 1);
     expect(await store.rollouts.find(id)).toMatchObject({ status: 'completed' });

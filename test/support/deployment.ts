@@ -22,10 +22,12 @@ export async function readyDeployment(
     readonly tasks?: readonly Task[];
     readonly facts?: Partial<SnapshotFacts>;
     readonly body?: object;
+    readonly organization?: string;
   },
 ): Promise<DeploymentRow> {
+  const { organization = 'default' } = options;
   const settings = createDeploymentSchema.parse({ name: options.name, ...options.body });
-  const pending = await store.deployments.create('default', settings, {
+  const pending = await store.deployments.create(organization, settings, {
     dockerfile: 'FROM scratch\n',
     contextRef: await store.blobs.put(Buffer.from('context')),
     contextHash: 'hash',
@@ -41,15 +43,7 @@ export async function readyDeployment(
     facts: { ...plainFacts, ...options.facts },
   });
   await store.deployments.endBuild(pending.buildId, { status: 'completed', snapshotName, cached: false });
-  const ready = await store.deployments.find('default', options.name);
+  const ready = await store.deployments.find(organization, options.name);
   if (!ready) throw new Error(`${options.name} vanished`);
   return ready;
 }
-
-export const taskWithTests = (seed: number | null, testsRef: string | null, instruction = 'Mend it.'): Task => ({
-  seed,
-  instruction,
-  settings: { format: 'plain', processes: 'kill', testsTimeoutSeconds: 60, testsEnv: {}, sandboxEnv: {} },
-  testsRef,
-  script: null,
-});

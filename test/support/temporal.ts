@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { silent } from '../../src/embedded/progress.ts';
 import { ensureTemporalCli } from '../../src/embedded/temporal-cli.ts';
+import { freePort } from '../embedded/support/temporary.ts';
 
 export interface TestTemporal {
   readonly address: string;
@@ -17,7 +17,17 @@ export async function startTemporal(): Promise<TestTemporal> {
   const { path } = await ensureTemporalCli(process.env, silent, signal);
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
-  const args = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never'];
+  const args = [
+    'server',
+    'start-dev',
+    '--headless',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--log-level',
+    'never',
+  ];
   const child = spawn(path, args, { stdio: 'ignore' });
   const ended = once(child, 'exit');
   const stop = async (): Promise<void> => {
@@ -43,14 +53,4 @@ async function untilItAnswers(address: string): Promise<void> {
       await sleep(100);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

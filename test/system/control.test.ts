@@ -58,12 +58,10 @@ describe('cancel', () => {
   });
 
   test('of a rollout that waits for its place closes it without a sandbox', async () => {
-    const [first, second, third] = [
-      await start(server(), 'restless', { env: { seed: 1 } }),
-      await start(server(), 'restless', { env: { seed: 1 } }),
-      await start(server(), 'restless', { env: { seed: 1 } }),
-    ];
+    const first = await start(server(), 'restless', { env: { seed: 1 } });
+    const second = await start(server(), 'restless', { env: { seed: 1 } });
     await Promise.all([working(first), working(second)]);
+    const third = await start(server(), 'restless', { env: { seed: 1 } });
     await server().client.cancel(third);
     expect(await ended(server(), third)).toMatchObject({ status: 'cancelled', attempts: [] });
     await Promise.all([server().client.cancel(first), server().client.cancel(second)]);

@@ -1,6 +1,5 @@
-import { Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { limits } from '../../model/limits.ts';
 import type { BuildRow } from '../../store/deployments.ts';
 import { organizationOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -17,34 +16,53 @@ export function buildRoutes(deps: ApiDeps): Router {
   const router = Router();
 
   router.get('/deployments/:key/builds', async (request, response) => {
-    const { limit } = queryOf(request, z.object(pageQuery));
+    const { limit, offset } = queryOf(request, z.object(pageQuery));
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
-    const builds = await store.deployments.builds(deployment.id, Math.min(limit, limits.listPage[1]));
-    response.json({ builds: builds.map(presentBuild) });
+    const builds = (await store.deployments.builds(deployment.id, offset + limit)).slice(offset);
+    response.json({ builds: builds.map(presentBuild), limit, offset });
   });
 
   router.get('/deployments/:key/builds/:build', async (request, response) => {
-    response.json(presentBuild(await find(organizationOf(response), request.params.key, request.params.build)));
+    response.json(presentBuild(await findOf(response, request.params.key, request.params.build)));
   });
 
   router.get('/deployments/:key/builds/:build/logs', async (request, response) => {
+    await sendLog(request, response, await findOf(response, request.params.key, request.params.build));
+  });
+
+  router.get('/builds/:build', async (request, response) => {
+    response.json(presentBuild(await find(response, request.params.build)));
+  });
+
+  router.get('/builds/:build/logs', async (request, response) => {
+    await sendLog(request, response, await find(response, request.params.build));
+  });
+
+  async function findOf(response: Response, key: string, buildId: string): Promise<BuildRow> {
+    const deployment = await findDeployment(deps, organizationOf(response), key);
+    const build = await store.deployments.build(buildId);
+    if (build?.deploymentId !== deployment.id) throw notFound(`Build ${buildId}`);
+    return build;
+  }
+
+  /** Its deployment says whose it is. */
+  async function find(response: Response, buildId: string): Promise<BuildRow> {
+    const build = await store.deployments.build(buildId);
+    const owner = build && (await store.deployments.find(organizationOf(response), build.deploymentId));
+    if (owner === undefined || owner.id !== build?.deploymentId) throw notFound(`Build ${buildId}`);
+    return build;
+  }
+
+  async function sendLog(request: Pick<Request, 'query'>, response: Response, { id }: BuildRow): Promise<void> {
     const { follow, offset } = queryOf(request, z.object(logQuery));
-    const { id } = await find(organizationOf(response), request.params.key, request.params.build);
     const now = () => store.deployments.build(id);
-    await streamLog(request, response, {
+    await streamLog(response, {
       logs: store.logs,
       logId: async () => (await now())?.logId ?? undefined,
       isOver: async () => (await now())?.endedAt !== null,
       offset,
       follow,
     });
-  });
-
-  async function find(organization: string, key: string, buildId: string): Promise<BuildRow> {
-    const deployment = await findDeployment(deps, organization, key);
-    const build = await store.deployments.build(buildId);
-    if (build?.deploymentId !== deployment.id) throw notFound(`Build ${buildId}`);
-    return build;
   }
 
   return router;

@@ -6,19 +6,21 @@ import {
   type DeploymentLimits,
   deploymentStatuses,
 } from '../../model/deployment.ts';
+import { invalid } from '../../model/errors.ts';
 import { refuseHeldBackCopies } from '../../model/held-back.ts';
 import { deploymentWorkflowId, taskQueue } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { refuseSecretEnv, refuseSecrets } from '../../model/llm-keys.ts';
 import type { DeploymentInput } from '../../model/stages.ts';
-import type { DeploymentRow, GenerationContent, PendingBuild } from '../../store/deployments.ts';
+import type { DeploymentRow, PendingBuild, RebuiltContent } from '../../store/deployments.ts';
 import { organizationOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { pageQuery, queryOf } from '../input.ts';
 import type { Intake } from '../intake/context.ts';
+import { sizeText } from '../intake/refusal.ts';
 import { presentBuild, presentDeployment, presentSummary } from '../present-deployment.ts';
 import { conflict, notFound, unavailable } from '../problems.ts';
-import { type ReceivedUpload, storeContent, withUpload } from '../uploads.ts';
+import { type ReceivedUpload, storeContent, uploadReceiver } from '../uploads.ts';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -28,12 +30,13 @@ const listQuery = z.object({
 
 export function deploymentRoutes(deps: ApiDeps): Router {
   const { store } = deps;
+  const withUpload = uploadReceiver(deps.uploadsFolder);
   const router = Router();
 
   /** Answers 200, not 201: scripts around the existing client count on it. */
   router.post('/deployments', async (request, response) => {
     const organization = organizationOf(response);
-    const { pending, warnings } = await withUpload(deps, request, createDeploymentSchema, async (upload) => {
+    const { pending, warnings } = await withUpload(request, response, createDeploymentSchema, async (upload) => {
       const { body } = upload;
       refuseSecretEnv(body.env_vars);
       const { content, intake } = await storeContent(store.blobs, upload, body.dockerfile ?? null);
@@ -50,7 +53,7 @@ export function deploymentRoutes(deps: ApiDeps): Router {
 
   router.post('/deployments/:key/build', async (request, response) => {
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
-    const buildId = await withUpload(deps, request, buildDeploymentSchema, async (upload) => {
+    const buildId = await withUpload(request, response, buildDeploymentSchema, async (upload) => {
       const content = await newContent(deps, deployment, upload);
       const running = content || upload.body.force ? undefined : await buildInFlight(deps, deployment);
       if (running !== undefined) return running;
@@ -111,13 +114,17 @@ async function newContent(
   { store }: ApiDeps,
   deployment: DeploymentRow,
   upload: ReceivedUpload<z.infer<typeof buildDeploymentSchema>>,
-): Promise<Partial<GenerationContent> | undefined> {
+): Promise<RebuiltContent | undefined> {
   const { dockerfile } = upload.body;
   const stored = await store.deployments.generation(deployment.id, deployment.generation);
   if (upload.archivePath !== null) {
-    return (await storeContent(store.blobs, upload, dockerfile ?? null, stored.dockerfile)).content;
+    const { content, intake } = await storeContent(store.blobs, upload, dockerfile ?? null, stored.dockerfile);
+    return { ...content, limits: withTaskNeeds(stored.limits, intake.limits) };
   }
   if (dockerfile === null || dockerfile === undefined) return undefined;
+  if (Buffer.byteLength(dockerfile) > limits.dockerfileBytes) {
+    throw invalid('dockerfile', `is larger than ${sizeText(limits.dockerfileBytes)}`);
+  }
   refuseSecrets(dockerfile);
   refuseHeldBackCopies(dockerfile, stored.layout, () => true);
   return { dockerfile };

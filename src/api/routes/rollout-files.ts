@@ -94,7 +94,8 @@ async function sendBlob(
   response: Response,
   { ref, type, name }: { readonly ref: string; readonly type: string; readonly name: string },
 ): Promise<void> {
+  const content = await store.blobs.open(ref);
   response.attachment(name.split('/').at(-1) ?? 'file');
   response.set({ 'content-type': type, 'x-content-type-options': 'nosniff' });
-  await pipeline(await store.blobs.open(ref), response);
+  await pipeline(content, response);
 }

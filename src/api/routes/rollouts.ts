@@ -1,6 +1,5 @@
 import { Router } from 'express';
 import { z } from 'zod';
-import { planRollout } from '../../activities/planning.ts';
 import { agentLogId, testsLogId } from '../../model/ids.ts';
 import { isClosed, type RolloutRequest, rolloutRequestSchema, rolloutStatuses } from '../../model/rollout.ts';
 import type { DeploymentRow } from '../../store/deployments.ts';
@@ -58,16 +57,17 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/rollouts/:id/logs', async (request, response) => {
-    const { stream, attempt, follow, offset } = queryOf(request, rolloutLogQuery);
-    const { id } = await findRollout(deps, response, request.params.id);
+    const { stream, attempt: named, follow, offset } = queryOf(request, rolloutLogQuery);
+    const { id, attempt: last } = await findRollout(deps, response, request.params.id);
+    // Settled here: offsets count in one attempt's log, so an answer never goes over to another one's.
+    const attempt = named ?? Math.max(1, last);
     const logOf = stream === 'agent' ? agentLogId : testsLogId;
-    const now = () => store.rollouts.find(id);
-    await streamLog(request, response, {
+    await streamLog(response, {
       logs: store.logs,
-      logId: async () => logOf(id, attempt ?? Math.max(1, (await now())?.attempt ?? 1)),
+      logId: async () => logOf(id, attempt),
       isOver: async () => {
-        if (attempt !== undefined && (await store.attempts.find(id, attempt))?.endedAt) return true;
-        return (await now())?.closedAt !== null;
+        if ((await store.attempts.find(id, attempt))?.endedAt) return true;
+        return (await store.rollouts.find(id))?.closedAt !== null;
       },
       offset,
       follow,
@@ -83,16 +83,17 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
   async function run(request: Request, response: Response, deployment: DeploymentRow, body: RolloutRequest) {
     const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
-    const planned = await planRollout(store, deps.agents, deployment, body);
-    if (!asynchronous && !(await store.rollouts.find(planned.id))) await waitForPlace(deps, untilClosed(request));
-    const row = await startRollout(deps, planned);
+    const gone = untilClosed(response);
+    const row = await startRollout(deps, deployment, body, async () => {
+      if (!asynchronous) await waitForPlace(deps, gone);
+    });
     if (asynchronous) {
       const url = `/api/harbor/rollouts/${row.id}`;
       response.status(202).set({ location: url, 'preference-applied': 'respond-async' });
       response.json({ id: row.id, rollout_id: row.id, status: row.status, url });
       return;
     }
-    const ended = await waitForEnd(deps, row.id, untilClosed(request));
+    const ended = await waitForEnd(deps, row.id, gone);
     if (!ended) return;
     const { status, body: answer } = answerOf(await presentRollout(store, ended));
     response.status(status).json(answer);

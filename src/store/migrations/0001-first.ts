@@ -99,6 +99,7 @@ const statements = [
     model text,
     status text not null,
     request jsonb not null,
+    workflow_id text,
     workflow_run_id text,
     attempt integer not null default 0,
     created_at timestamptz not null default now(),

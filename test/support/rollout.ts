@@ -1,0 +1,32 @@
+import type { RolloutResult } from '../../src/model/result.ts';
+import { noUsage } from '../../src/model/rollout.ts';
+import type { WorkflowRun } from '../../src/store/rollouts.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** What a rollout came to that earned a 1. */
+export const earnedOne: RolloutResult = {
+  failure: null,
+  reward: 1,
+  rewards: { reward: 1 },
+  trust: 'quiesced',
+  selfReported: false,
+  details: {},
+  exitCode: 0,
+  attempts: 1,
+  usage: noUsage,
+  timings: { queued_s: 0, provision_s: 1, agent_s: 2, evaluate_s: 3, total_s: 6 },
+  resources: { cpuCores: 2, memoryMb: 4096, diskMb: 10_240, peakMemoryMb: 10, cpuSeconds: 1, oomKills: 0 },
+};
+
+/** A run of a workflow that no server knows. */
+export const run = (workflowRunId: string): WorkflowRun => ({
+  workflowId: `workflow of ${workflowRunId}`,
+  workflowRunId,
+});
+
+/** Ends a rollout as its workflow would. */
+export async function endRollout(store: Store, id: string, result: RolloutResult = earnedOne): Promise<void> {
+  const owner = (await store.rollouts.find(id))?.workflowRunId ?? '';
+  await store.rollouts.close(id, owner, result.reward === null ? 'failed' : 'completed', result);
+  await store.rollouts.release(id);
+}

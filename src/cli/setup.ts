@@ -5,10 +5,12 @@ import { agentRegistry } from '../agents/registry.ts';
 import { createEnsureToolbox } from '../agents/toolbox.ts';
 import { ensureBaseImage } from '../embedded/base-image.ts';
 import { openCache } from '../embedded/cache.ts';
+import { installPackages, mayInstallPackages } from '../embedded/debian.ts';
 import { ensureEngine } from '../embedded/ensure-engine.ts';
 import { type Progress, showProgress, silent } from '../embedded/progress.ts';
+import { findProgram } from '../embedded/run-command.ts';
 import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
-import { invalid } from '../model/errors.ts';
+import { HarborError, invalid } from '../model/errors.ts';
 import type { SnapshotFacts } from '../sandboxes/provider.ts';
 
 export interface SetupOptions {
@@ -22,14 +24,38 @@ export interface SetupOptions {
 }
 
 /** Brings what Harbor needs on this machine. What is there already costs a look. */
-export async function runSetup({ forTests, agents, env, progress, signal }: SetupOptions): Promise<number> {
+async function runSetup({ forTests, agents, env, progress, signal }: SetupOptions): Promise<number> {
   const sources = usualToolboxes(forTests ? [...new Set(['codex', ...agents])] : agents);
   if (forTests || !env['TEMPORAL_ADDRESS']) await ensureTemporalCli(env, progress, signal);
   const engine = await ensureEngine(env, progress, signal);
   await ensureBaseImage({ engine, env, progress, signal });
   const ensureToolbox = createEnsureToolbox({ cache: await openCache(env), env, progress });
   for (const source of sources) await ensureToolbox(source, signal);
+  if (forTests) await ensureTestPrograms(env, progress, signal);
   return 0;
+}
+
+/** Shells that stand for those of images, and what the Python clients are installed with; by their Debian packages. */
+const testPrograms = { dash: 'dash', bash: 'bash', busybox: 'busybox-static', python3: 'python3-venv' };
+
+async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, signal: AbortSignal): Promise<void> {
+  await progress.step('Programs of the tests', async (report) => {
+    const missing = Object.entries(testPrograms).filter(([name]) => findProgram(name, env) === undefined);
+    if (missing.length === 0) return;
+    const packages = missing.map(([, name]) => name);
+    if (!(await mayInstallPackages(env))) {
+      const what = missing.map(([name]) => name).join(', ');
+      throw new HarborError(
+        'internal',
+        `the tests need ${what}, and only root on Debian or Ubuntu can install it here`,
+        {
+          remedy: `Have it installed: \`apt-get install ${packages.join(' ')}\`.`,
+        },
+      );
+    }
+    await installPackages(packages, { env, report, signal });
+    report(packages.join(', '));
+  });
 }
 
 /** The binaries that these agents need in a usual image, one with glibc, of this machine's architecture. */

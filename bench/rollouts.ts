@@ -3,7 +3,7 @@ import { agentHome, bookkeeping, outbox } from '../src/activities/sandbox-layout
 import { entrypoint as ownEntrypoint } from '../src/agents/entrypoint.ts';
 import { parseJson } from '../src/model/json.ts';
 import { type RolloutResponse, rolloutSchema } from '../src/model/responses.ts';
-import { removeImages } from '../test/support/engine.ts';
+import { removeEverything } from '../test/support/engine.ts';
 import { deploy } from '../test/support/project.ts';
 import { makeHome, startServer, type TestServer } from '../test/support/server.ts';
 import { bareEngine, type BareEngine } from './bare-engine.ts';
@@ -44,7 +44,7 @@ export async function benchRollouts({ rollouts, concurrency, say }: RolloutBench
     return await measure(server, bare, { rollouts, concurrency, say });
   } finally {
     await server.kill('SIGTERM');
-    await removeImages(server.installation.id);
+    await removeEverything(server.installation.id);
     await rm(server.home, { recursive: true, force: true });
   }
 }

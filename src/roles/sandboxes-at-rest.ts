@@ -15,7 +15,7 @@ interface Parts {
  * is noted first: an agent whose worker died in between has its time back either way.
  */
 export async function pauseSandboxes({ store, provider, logger }: Parts): Promise<number> {
-  return forEachOpen(store, logger, 'pause', async ({ rolloutId, attempt, sandboxName }) => {
+  return forEachAttempt(store, 'open', logger, 'pause', async ({ rolloutId, attempt, sandboxName }) => {
     if (!(await provider.find(sandboxName, new AbortController().signal))) return false;
     await store.attempts.setPaused(rolloutId, attempt);
     await provider.pause(sandboxName);
@@ -25,7 +25,7 @@ export async function pauseSandboxes({ store, provider, logger }: Parts): Promis
 
 /** Thaws what {@link pauseSandboxes} froze, also where the one that froze it died over it. */
 export async function resumeSandboxes({ store, provider, logger }: Parts): Promise<number> {
-  return forEachOpen(store, logger, 'resume', async ({ rolloutId, attempt, sandboxName, pausedAt }) => {
+  return forEachAttempt(store, 'open', logger, 'resume', async ({ rolloutId, attempt, sandboxName, pausedAt }) => {
     if (pausedAt === null) return false;
     if (await provider.find(sandboxName, new AbortController().signal)) await provider.resume(sandboxName);
     await store.attempts.setResumed(rolloutId, attempt);
@@ -33,16 +33,25 @@ export async function resumeSandboxes({ store, provider, logger }: Parts): Promi
   });
 }
 
+/** Removes what rollouts that are closed still have: their tear-down, which was cut off, finds it done. */
+export async function removeUsedSandboxes({ store, provider, logger }: Parts): Promise<number> {
+  return forEachAttempt(store, 'closed', logger, 'remove', async ({ sandboxName }) => {
+    await provider.destroy(sandboxName);
+    return true;
+  });
+}
+
 /** One sandbox that cannot be had is its own rollout's business and must not keep the others. */
-async function forEachOpen(
+async function forEachAttempt(
   store: Store,
+  rollouts: 'open' | 'closed',
   logger: Logger,
   what: string,
   work: (attempt: AttemptRow) => Promise<boolean>,
 ): Promise<number> {
-  const open = await store.attempts.open();
+  const attempts = await store.attempts.notEnded(rollouts);
   const done = await Promise.all(
-    open.map((attempt) =>
+    attempts.map((attempt) =>
       work(attempt).catch((error: unknown) => {
         logger.warn({ sandbox: attempt.sandboxName, error: errorText(error) }, `cannot ${what} a sandbox`);
         return false;

@@ -39,7 +39,7 @@ import { openEmbeddedDatabase } from '../store/database.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { listen } from './listen.ts';
-import { pauseSandboxes, resumeSandboxes } from './sandboxes-at-rest.ts';
+import { pauseSandboxes, removeUsedSandboxes, resumeSandboxes } from './sandboxes-at-rest.ts';
 import { prepareTemporal } from './temporal-setup.ts';
 import { installTemporalLogger, startWorker } from './worker.ts';
 
@@ -191,6 +191,7 @@ async function serve(
   const worker = await startWorker({ connection, activities, activitySlots: config.places + spareSlots });
   held.defer(async () => {
     await pauseSandboxes({ store, provider, logger });
+    await removeUsedSandboxes({ store, provider, logger });
   });
   held.defer(() => worker.stop());
 

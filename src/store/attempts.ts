@@ -20,8 +20,8 @@ export interface AttemptStore {
   mark(rolloutId: string, attempt: number, mark: AttemptMark): Promise<void>;
   /** Ends an attempt, with its failure where there was one. The first word counts. */
   end(rolloutId: string, attempt: number, failure: Failure | null): Promise<void>;
-  /** Attempts that have not ended, of rollouts that are open: those with a sandbox to pause or resume. */
-  open(): Promise<readonly AttemptRow[]>;
+  /** Attempts that have not ended: of rollouts that are open, or of those that are closed and not torn down yet. */
+  notEnded(rollouts: 'open' | 'closed'): Promise<readonly AttemptRow[]>;
   setPaused(rolloutId: string, attempt: number): Promise<void>;
   /** Adds the pause to the attempt's paused time. */
   setResumed(rolloutId: string, attempt: number): Promise<void>;
@@ -76,13 +76,13 @@ export function attemptStore(db: Db): AttemptStore {
         .where('endedAt', 'is', null)
         .execute();
     },
-    open: () =>
+    notEnded: (rollouts) =>
       db
         .selectFrom('attempts')
         .innerJoin('rollouts', 'rollouts.id', 'attempts.rolloutId')
         .selectAll('attempts')
         .where('attempts.endedAt', 'is', null)
-        .where('rollouts.closedAt', 'is', null)
+        .where('rollouts.closedAt', rollouts === 'open' ? 'is' : 'is not', null)
         .execute(),
     async setPaused(rolloutId, attempt) {
       await db

@@ -8,16 +8,13 @@ import type { ActivityScope } from '../../src/activities/activity.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { reconcile, sweep } from '../../src/activities/maintenance.ts';
 import { agentRegistry } from '../../src/agents/registry.ts';
-import { stopChild } from '../../src/embedded/child.ts';
-import { openHome } from '../../src/embedded/home.ts';
-import { silent } from '../../src/embedded/progress.ts';
-import { ensureTemporalCli } from '../../src/embedded/temporal-cli.ts';
-import { ensureTemporal, temporalName } from '../../src/embedded/temporal.ts';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
+import { removeUsedSandboxes } from '../../src/roles/sandboxes-at-rest.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
 import { readyDeployment } from '../support/deployment.ts';
+import { endRollout } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
-import { makeHome } from '../support/server.ts';
+import { startTemporal } from '../support/temporal.ts';
 
 const scope: ActivityScope = {
   signal: new AbortController().signal,
@@ -45,12 +42,10 @@ const run = randomUUID().slice(0, 8);
 const snapshot = `maintenance-${run}`;
 
 beforeAll(async () => {
-  const home = await openHome(await makeHome());
   const { signal } = scope;
-  const cli = await ensureTemporalCli(process.env, silent, signal);
-  const { address } = await ensureTemporal({ home, env: process.env, signal, binary: async () => cli.path });
-  stopTemporal = () => stopChild(home, temporalName);
-  client = new Client({ connection: await Connection.connect({ address }) });
+  const temporal = await startTemporal();
+  stopTemporal = () => temporal.stop();
+  client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
   store = await openTestStore();
   subject = await dockerSubject();
   await readyDeployment(store, { name: 'env' });
@@ -209,5 +204,19 @@ describe('the sweeper', () => {
     await handle.terminate();
     await reconcile(deps, scope, later(5));
     expect(await names()).toEqual([]);
+  });
+});
+
+describe('a server that stops', () => {
+  test('removes what rollouts that are closed still have, and leaves the others theirs', async () => {
+    const handle = await rolloutAtWork(id('open'));
+    await rolloutAtWork(id('closed'));
+    const open = await sandboxOf(id('open'), 1);
+    await sandboxOf(id('closed'), 1);
+    await endRollout(store, id('closed'));
+    expect(await removeUsedSandboxes({ ...deps, provider: subject.provider })).toBe(1);
+    expect(await names()).toEqual([open]);
+    await handle.terminate();
+    await reconcile(deps, scope, later(5));
   });
 });

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../src/model/json.ts';
-import { containersOf, removeImages } from '../support/engine.ts';
+import { containersOf, removeEverything } from '../support/engine.ts';
 import { eventually } from '../support/project.ts';
 import { environment, harborProgram, makeHome } from '../support/server.ts';
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
   home = await makeHome();
 });
 afterEach(async () => {
-  await removeImages(await installation());
+  await removeEverything(await installation());
   await rm(home, { recursive: true, force: true });
 });
 

@@ -42,9 +42,21 @@ export async function inspected(container: string): Promise<string> {
   return docker('inspect', container);
 }
 
-/** Removes what the tests built, so that a machine does not fill up with them. */
-export async function removeImages(installation: string): Promise<void> {
-  const ids = await docker('images', '--quiet', '--filter', `label=harbor.installation=${installation}`);
-  for (const id of new Set(ids.split('\n').filter((line) => line !== '')))
-    await docker('rmi', '--force', id).catch(() => '');
+/** Removes all that an installation has at the engine, so that a machine does not fill up with what tests left. */
+export async function removeEverything(installation: string): Promise<void> {
+  const filter = ['--filter', `label=harbor.installation=${installation}`, '--quiet'];
+  for (const [find, remove] of [
+    [
+      ['ps', '--all'],
+      ['rm', '--force', '--volumes'],
+    ],
+    [
+      ['network', 'ls'],
+      ['network', 'rm'],
+    ],
+    [['images'], ['rmi', '--force']],
+  ] as const) {
+    const ids = (await docker(...find, ...filter)).split('\n').filter((line) => line !== '');
+    for (const id of new Set(ids)) await docker(...remove, id).catch(() => '');
+  }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { RolloutResponse } from '../../src/model/responses.ts';
 import type { NewRollout } from '../../src/sdk/client.ts';
-import { containersOf, removeImages } from './engine.ts';
+import { containersOf, removeEverything } from './engine.ts';
 import { eventually } from './project.ts';
 import { disposeServer, makeHome, startServer, type TestServer } from './server.ts';
 
@@ -14,7 +14,7 @@ export function useServer(more: Readonly<Record<string, string>> = {}): () => Te
   afterAll(async () => {
     if (!server) return;
     await disposeServer(server);
-    await removeImages(server.installation.id);
+    await removeEverything(server.installation.id);
   });
   return () => {
     if (!server) throw new Error('the server is not started yet');

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { containersOf, execIn, removeImages, runningContainersOf, stateOf } from '../support/engine.ts';
+import { containersOf, execIn, removeEverything, runningContainersOf, stateOf } from '../support/engine.ts';
 import { deploy, eventually, plainDockerfile } from '../support/project.ts';
 import { makeHome, startServer, type TestServer } from '../support/server.ts';
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.kill('SIGTERM');
-  await removeImages(server.installation.id);
+  await removeEverything(server.installation.id);
   await rm(home, { recursive: true, force: true });
 });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execIn, inspected } from '../support/engine.ts';
 import { deploy } from '../support/project.ts';
 import { containerOf, ended, start } from '../support/running.ts';
-import { removeImages } from '../support/engine.ts';
+import { removeEverything } from '../support/engine.ts';
 import { disposeServer, makeHome, startServer, type TestServer } from '../support/server.ts';
 import { once } from 'node:events';
 
@@ -63,7 +63,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await disposeServer(server);
-  await removeImages(server.installation.id);
+  await removeEverything(server.installation.id);
   provider.close();
 });
 

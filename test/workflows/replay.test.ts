@@ -1,0 +1,32 @@
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { pino } from 'pino';
+import { beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { parseJson } from '../../src/model/json.ts';
+import { installTemporalLogger } from '../../src/roles/worker.ts';
+import { workflowBundle } from '../support/workflows.ts';
+
+beforeAll(() => installTemporalLogger(pino({ level: 'silent' })));
+
+const folder = fileURLToPath(new URL('../histories', import.meta.url));
+const cases = readdirSync(folder).map((file) => file.replace(/\.json$/, ''));
+
+const replay = async (name: string, change: (text: string) => string = (text) => text): Promise<void> => {
+  const text = change(await readFile(`${folder}/${name}.json`, 'utf8'));
+  const history = historyFromJSON(parseJson(text, z.json(), name));
+  await Worker.runReplayHistory({ workflowBundle }, history);
+};
+
+test.each(cases)('the workflow code of today goes the way that was recorded: %s', async (name) => {
+  await expect(replay(name)).resolves.toBeUndefined();
+});
+
+test('a history that the code did not make is told apart', async () => {
+  await expect(replay('rollout-scored', (text) => text.replaceAll('"runAgent"', '"another"'))).rejects.toThrow(
+    /nondeterminism|activity/i,
+  );
+});

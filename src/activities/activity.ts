@@ -39,7 +39,6 @@ export function activity<Input, Output>(
     const { workflowExecution, attempt } = context.info;
     let details = '';
     const beat = () => context.heartbeat(details);
-    beat();
     const timer = setInterval(beat, beatMilliseconds);
     try {
       return await work(input, {

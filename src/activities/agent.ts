@@ -8,6 +8,7 @@ import type { AttemptRow } from '../store/attempts.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
+import { enter } from './enter.ts';
 import { LogWriter } from './log-writer.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { agentCommandId, harborFolder } from './sandbox-layout.ts';
@@ -20,10 +21,8 @@ import { readTarFiles } from './tar-files.ts';
 export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: ActivityScope): Promise<AgentOutcome> {
   const { store, interceptor } = deps;
   const { rolloutId, attempt } = ref;
-  const rollout = await loadRollout(store, deps.agents, rolloutId);
-  await store.rollouts.setStatus(rolloutId, scope.workflowRunId, 'running', attempt);
-  await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
-  const row = await store.attempts.get(rolloutId, attempt);
+  const rollout = await loadRollout(store, deps.agents, await enter(store, ref, 'running', scope));
+  const row = await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
   const log = await LogWriter.continue(store.logs, agentLogId(rolloutId, attempt));
   const { end, stopped } = await followOrSalvage(deps, rollout, row, log, scope);
 

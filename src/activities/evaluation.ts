@@ -5,6 +5,7 @@ import type { AttemptRef, Evaluation } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
+import { enter } from './enter.ts';
 import { LogWriter } from './log-writer.ts';
 import { collectLeftovers } from './leftovers.ts';
 import { ownResultOf } from './own-result.ts';
@@ -19,8 +20,7 @@ import { readTarFiles, renamedTar } from './tar-files.ts';
  */
 export async function evaluate(deps: ActivityDeps, ref: AttemptRef, scope: ActivityScope): Promise<Evaluation> {
   const { store, provider } = deps;
-  const rollout = await loadRollout(store, deps.agents, ref.rolloutId);
-  await store.rollouts.setStatus(ref.rolloutId, scope.workflowRunId, 'evaluating', ref.attempt);
+  const rollout = await loadRollout(store, deps.agents, await enter(store, ref, 'evaluating', scope));
   const sandbox = sandboxName(ref.rolloutId, ref.attempt, 'agent');
   const keeps = rollout.plan.settings.processes === 'keep' && rollout.plan.testsRef !== null;
   if (!keeps) {

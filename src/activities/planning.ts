@@ -70,10 +70,8 @@ export async function planRollout(
   };
 }
 
-/** A rollout as the store has it, for the activities that carry it out. */
-export async function loadRollout(store: Store, agents: AgentRegistry, rolloutId: string): Promise<StoredRollout> {
-  const row = await store.rollouts.find(rolloutId);
-  if (!row) throw new HarborError('internal', `rollout ${rolloutId} is not in the store`);
+/** All that belongs to a rollout, for the activities that carry it out. */
+export async function loadRollout(store: Store, agents: AgentRegistry, row: RolloutRow): Promise<StoredRollout> {
   const generation = await store.deployments.generation(row.deploymentId, row.generation);
   const snapshot = await snapshotOf(store, generation);
   return { row, generation, snapshot, plan: await derivePlan(store, agents, generation, snapshot, row.request) };

@@ -27,12 +27,10 @@ export async function collect(
   const { rolloutId, attempt, evaluation } = request;
   const row = await store.rollouts.find(rolloutId);
   if (!row || !mayClose(row, scope.workflowRunId)) return neverStored(request, await store.calls.usage(rolloutId));
-  if (!row.closedAt && evaluation === null) await keepWhatIsThere(deps, request, scope);
+  if (!row.closedAt && evaluation === null) await keepWhatIsThere(deps, row, request, scope);
   const attempts = await store.attempts.list(rolloutId);
-  for (const each of attempts) {
-    await store.logs.close(agentLogId(rolloutId, each.attempt));
-    await store.logs.close(testsLogId(rolloutId, each.attempt));
-  }
+  const logs = attempts.flatMap((each) => [agentLogId(rolloutId, each.attempt), testsLogId(rolloutId, each.attempt)]);
+  if (logs.length > 0) await store.logs.close(...logs);
   const failure = decisive(request);
   const reward = evaluation?.reward ?? null;
   const status: RolloutStatus = reward !== null ? 'completed' : failure?.class === 'cancelled' ? 'cancelled' : 'failed';
@@ -50,8 +48,8 @@ export async function collect(
     timings: timingsOf(row, attempts),
     resources: await resourcesOf(store, row, request),
   };
-  await store.rollouts.close(rolloutId, scope.workflowRunId, status, result);
-  const stored = await store.rollouts.find(rolloutId);
+  const closed = await store.rollouts.close(rolloutId, scope.workflowRunId, status, result);
+  const stored = closed ?? (await store.rollouts.find(rolloutId));
   return {
     rollout_id: rolloutId,
     status: stored?.status ?? status,
@@ -69,14 +67,19 @@ function decisive({ failure, agent, evaluation }: CollectRequest): Failure | nul
 }
 
 /** A sandbox that is gone leaves nothing; that is no reason to keep the result back. */
-async function keepWhatIsThere(deps: ActivityDeps, ref: CollectRequest, scope: ActivityScope): Promise<void> {
+async function keepWhatIsThere(
+  deps: ActivityDeps,
+  row: RolloutRow,
+  ref: CollectRequest,
+  scope: ActivityScope,
+): Promise<void> {
   const { provider, store, logger } = deps;
   const name = sandboxName(ref.rolloutId, ref.attempt, 'agent');
   try {
     const sandbox = await provider.find(name, scope.signal);
     if (sandbox?.state !== 'running') return;
     await provider.quiesce(name, scope.signal);
-    await collectLeftovers(deps, await loadRollout(store, deps.agents, ref.rolloutId), ref, scope);
+    await collectLeftovers(deps, await loadRollout(store, deps.agents, row), ref, scope);
   } catch (error) {
     if (scope.signal.aborted) throw error;
     logger.warn({ rollout: ref.rolloutId, failure: toFailure(error) }, 'nothing could be kept of a failed attempt');

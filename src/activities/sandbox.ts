@@ -2,12 +2,13 @@ import { check } from '../model/json.ts';
 import { HarborError } from '../model/errors.ts';
 import { sandboxName } from '../model/ids.ts';
 import { rolloutInputSchema } from '../model/rollout.ts';
-import type { Provisioned, ProvisionRequest, RolloutInput, TeardownRequest } from '../model/stages.ts';
+import type { AttemptRef, Provisioned, ProvisionRequest, RolloutInput, TeardownRequest } from '../model/stages.ts';
 import type { Sandbox } from '../sandboxes/provider.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import { type ActivityScope, NoPlace } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
+import { enter } from './enter.ts';
 import { loadRollout, planRollout, type StoredRollout } from './planning.ts';
 
 /**
@@ -20,12 +21,11 @@ export async function provision(
   scope: ActivityScope,
 ): Promise<Provisioned> {
   const { store, interceptor } = deps;
-  if (attempt === 1) await admit(deps, rolloutId, input, scope);
-  else await interceptor.revoke(rolloutId, attempt - 1, scope.signal);
-  const rollout = await loadRollout(store, deps.agents, rolloutId);
+  const row =
+    attempt === 1 ? await admit(deps, rolloutId, input, scope) : await admitAgain(deps, { rolloutId, attempt }, scope);
+  const rollout = await loadRollout(store, deps.agents, row);
   const name = sandboxName(rolloutId, attempt, 'agent');
   await store.attempts.begin(rolloutId, attempt, name);
-  await store.rollouts.setStatus(rolloutId, scope.workflowRunId, 'provisioning', attempt);
   await interceptor.grant(
     {
       rolloutId,
@@ -37,7 +37,6 @@ export async function provision(
   );
   await createSandbox(deps, rollout, attempt, scope);
   await store.attempts.mark(rolloutId, attempt, 'provisionedAt');
-  const { row } = rollout;
   return {
     organization: row.organization,
     deployment: row.deploymentName,
@@ -54,16 +53,17 @@ async function admit(
   rolloutId: string,
   input: RolloutInput,
   run: ActivityScope,
-): Promise<void> {
+): Promise<RolloutRow> {
   const { deployment: idOrName, organization, ...request } = check(input, rolloutInputSchema, 'input');
-  if (!(await store.rollouts.find(rolloutId))) {
+  let admission = await store.rollouts.admit(rolloutId, run, places);
+  if (admission.kind === 'foreign' && !(await store.rollouts.find(rolloutId))) {
     const deployment = await store.deployments.find(organization, idOrName);
     if (!deployment) {
       throw new HarborError('invalid_request', `deployment: there is none named ${idOrName}`, { field: 'deployment' });
     }
     await store.rollouts.insert(await planRollout(store, agents, deployment, { ...request, rollout_id: rolloutId }));
+    admission = await store.rollouts.admit(rolloutId, run, places);
   }
-  const admission = await store.rollouts.admit(rolloutId, run, places);
   if (admission.kind === 'full') throw new NoPlace(admission.ahead);
   if (admission.kind === 'foreign') {
     throw new HarborError('invalid_request', `rollout ${rolloutId} belongs to another workflow run, or is closed`, {
@@ -71,6 +71,17 @@ async function admit(
       remedy: 'Start a new rollout with an id of its own.',
     });
   }
+  return admission.row;
+}
+
+/** A later attempt keeps the place, and begins when nothing of the one before it can spend any more. */
+async function admitAgain(
+  { store, interceptor }: ActivityDeps,
+  ref: AttemptRef,
+  scope: ActivityScope,
+): Promise<RolloutRow> {
+  await interceptor.revoke(ref.rolloutId, ref.attempt - 1, scope.signal);
+  return enter(store, ref, 'provisioning', scope);
 }
 
 async function createSandbox(

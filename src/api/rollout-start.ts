@@ -41,8 +41,7 @@ async function writeDown(
 ): Promise<RolloutRow> {
   const planned = await planRollout(store, agents, deployment, request);
   await beforeNew();
-  await store.rollouts.insert(planned);
-  const row = await store.rollouts.find(planned.id);
+  const row = (await store.rollouts.insert(planned)) ?? (await store.rollouts.find(planned.id));
   if (!row) throw new Error(`rollout ${planned.id} was written down and is not there`);
   return row;
 }

@@ -6,18 +6,17 @@ import type { Database } from './schema.ts';
 
 export type AttemptRow = Selectable<Database['attempts']>;
 
-/** When a phase of an attempt was reached. Set once: a repeated activity does not move them. */
+/** When a phase of an attempt was reached. */
 export type AttemptMark = 'provisionedAt' | 'agentStartedAt' | 'agentEndedAt' | 'evaluatedAt' | 'endedAt';
 
 export interface AttemptStore {
   /** Idempotent. */
   begin(rolloutId: string, attempt: number, sandboxName: string): Promise<void>;
   find(rolloutId: string, attempt: number): Promise<AttemptRow | undefined>;
-  /** As find; throws `internal` where there is none. */
-  get(rolloutId: string, attempt: number): Promise<AttemptRow>;
   /** In order. */
   list(rolloutId: string): Promise<readonly AttemptRow[]>;
-  mark(rolloutId: string, attempt: number, mark: AttemptMark): Promise<void>;
+  /** Says when a phase was reached, once: what was said before stays. */
+  mark(rolloutId: string, attempt: number, mark: AttemptMark): Promise<AttemptRow>;
   /** Ends an attempt, with its failure where there was one. The first word counts. */
   end(rolloutId: string, attempt: number, failure: Failure | null): Promise<void>;
   /** Attempts that have not ended: of rollouts that are open, or of those that are closed and not torn down yet. */
@@ -36,15 +35,8 @@ export function attemptStore(db: Db): AttemptStore {
       .where('attempt', '=', attempt)
       .executeTakeFirst();
 
-  const get: AttemptStore['get'] = async (rolloutId, attempt) => {
-    const row = await find(rolloutId, attempt);
-    if (!row) throw new HarborError('internal', `rollout ${rolloutId} has no attempt ${attempt}`);
-    return row;
-  };
-
   return {
     find,
-    get,
     async begin(rolloutId, attempt, sandboxName) {
       await db
         .insertInto('attempts')
@@ -54,15 +46,14 @@ export function attemptStore(db: Db): AttemptStore {
     },
     list: (rolloutId) =>
       db.selectFrom('attempts').selectAll().where('rolloutId', '=', rolloutId).orderBy('attempt').execute(),
-    async mark(rolloutId, attempt, mark) {
-      await db
+    mark: (rolloutId, attempt, mark) =>
+      db
         .updateTable('attempts')
-        .set({ [mark]: new Date() })
+        .set((eb) => ({ [mark]: eb.fn.coalesce(mark, eb.val(new Date())) }))
         .where('rolloutId', '=', rolloutId)
         .where('attempt', '=', attempt)
-        .where(mark, 'is', null)
-        .execute();
-    },
+        .returningAll()
+        .executeTakeFirstOrThrow(() => new HarborError('internal', `rollout ${rolloutId} has no attempt ${attempt}`)),
     async end(rolloutId, attempt, failure) {
       await db
         .updateTable('attempts')

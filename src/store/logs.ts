@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { sql } from 'kysely';
 import type { BlobStore } from './blobs.ts';
 import type { Db } from './database.ts';
 
@@ -10,8 +11,8 @@ export interface LogStore {
   length(logId: string): Promise<number>;
   /** Some bytes from `offset` on, a few MiB at most of a growing log; empty where there is nothing yet. */
   read(logId: string, offset: number): Promise<Buffer>;
-  /** Moves a log that grows no more into one blob. Idempotent; returns undefined for a log without a byte. */
-  close(logId: string): Promise<{ readonly ref: string; readonly bytes: number } | undefined>;
+  /** Moves logs that grow no more into one blob each. Idempotent. */
+  close(...logIds: readonly string[]): Promise<void>;
 }
 
 interface Chunk {
@@ -75,6 +76,19 @@ export function logStore(db: Db, blobs: BlobStore): LogStore {
     return blobs.putStream(Readable.from(pages(logId, data)));
   }
 
+  async function moveToBlob(logId: string): Promise<void> {
+    const whole = await putWhole(logId);
+    if (whole) {
+      await db
+        .insertInto('logs')
+        .values({ id: logId, ...whole })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    }
+    // Whoever reads finds the whole log from now on, so that nobody misses the chunks.
+    await db.deleteFrom('logChunks').where('logId', '=', logId).execute();
+  }
+
   return {
     async append(logId, offset, data) {
       if (data.length === 0) return;
@@ -86,36 +100,32 @@ export function logStore(db: Db, blobs: BlobStore): LogStore {
     },
 
     async length(logId) {
-      const whole = await closed(logId);
-      if (whole) return whole.bytes;
-      const last = await db
-        .selectFrom('logChunks')
-        .select((eb) => ['byteOffset', eb.fn<number>('length', ['data']).as('bytes')])
-        .where('logId', '=', logId)
-        .orderBy('byteOffset', 'desc')
-        .executeTakeFirst();
-      return last ? last.byteOffset + last.bytes : 0;
+      const { rows } = await sql<{ bytes: number }>`select coalesce(
+        (select bytes from logs where id = ${logId}),
+        (select byte_offset + length(data) from log_chunks where log_id = ${logId} order by byte_offset desc limit 1),
+        0
+      ) as bytes`.execute(db);
+      return rows[0]?.bytes ?? 0;
     },
 
     async read(logId, offset) {
       const whole = await closed(logId);
-      return whole ? (await blobs.get(whole.ref)).subarray(offset) : (await page(logId, offset)).data;
+      if (whole) return (await blobs.get(whole.ref)).subarray(offset);
+      const { data } = await page(logId, offset);
+      if (data.length > 0) return data;
+      // It may have been closed between the two looks.
+      const since = await closed(logId);
+      return since ? (await blobs.get(since.ref)).subarray(offset) : data;
     },
 
-    async close(logId) {
-      const done = await closed(logId);
-      const whole = done ?? (await putWhole(logId));
-      if (!whole) return undefined;
-      if (!done) {
-        await db
-          .insertInto('logs')
-          .values({ id: logId, ...whole })
-          .onConflict((conflict) => conflict.doNothing())
-          .execute();
-      }
-      // Whoever reads finds the whole log from now on, so that nobody misses the chunks.
-      await db.deleteFrom('logChunks').where('logId', '=', logId).execute();
-      return { ref: whole.ref, bytes: whole.bytes };
+    async close(...logIds) {
+      const growing = await db
+        .selectFrom('logChunks')
+        .select('logId')
+        .distinct()
+        .where('logId', 'in', logIds)
+        .execute();
+      for (const { logId } of growing) await moveToBlob(logId);
     },
   };
 }

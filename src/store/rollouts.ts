@@ -22,9 +22,12 @@ export interface PlannedRollout {
   readonly request: RolloutRequest;
 }
 
-/** `admitted`: it has a place and may go on; `full`: so many wait before it; `foreign`: another workflow run owns it. */
+/**
+ * `admitted`: it has a place and may go on; `full`: so many wait before it; `foreign`: there is none, it is closed, or
+ * another workflow run owns it.
+ */
 export type Admission =
-  | { readonly kind: 'admitted' }
+  | { readonly kind: 'admitted'; readonly row: RolloutRow }
   | { readonly kind: 'full'; readonly ahead: number }
   | { readonly kind: 'foreign' };
 
@@ -35,17 +38,23 @@ export interface WorkflowRun {
 }
 
 export interface RolloutStore {
-  /** False where the id is there already. */
-  insert(rollout: PlannedRollout): Promise<boolean>;
+  /** Undefined where the id is there already. */
+  insert(rollout: PlannedRollout): Promise<RolloutRow | undefined>;
   find(id: string): Promise<RolloutRow | undefined>;
   list(organization: string, filter: RolloutFilter): Promise<readonly RolloutRow[]>;
   /** Gives a rollout one of the places for running ones, in the order of their making. Idempotent for one workflow run. */
   admit(id: string, run: WorkflowRun, places: number): Promise<Admission>;
   /** Places that are free now, for those who have not even made a rollout yet. */
   freePlaces(places: number): Promise<number>;
-  setStatus(id: string, workflowRunId: string, status: RolloutStatus, attempt: number): Promise<void>;
-  /** Writes the result, once: false where it was closed before or another workflow run owns it. */
-  close(id: string, workflowRunId: string, status: RolloutStatus, result: RolloutResult): Promise<boolean>;
+  /** Moves an open rollout on. Undefined where it is closed or another workflow run owns it. */
+  enter(id: string, workflowRunId: string, status: RolloutStatus, attempt: number): Promise<RolloutRow | undefined>;
+  /** Writes the result, once: undefined where it was closed before or another workflow run owns it. */
+  close(
+    id: string,
+    workflowRunId: string,
+    status: RolloutStatus,
+    result: RolloutResult,
+  ): Promise<RolloutRow | undefined>;
   /** Resolves when this process closes the rollout, or with the signal; another process's closing is not heard. */
   closing(id: string, signal: AbortSignal): Promise<void>;
   /** Gives the place back. Idempotent. */
@@ -78,15 +87,13 @@ export function rolloutStore(db: Db): RolloutStore {
       .executeTakeFirstOrThrow();
 
   return {
-    async insert({ request, ...rollout }) {
-      const made = await db
+    insert: ({ request, ...rollout }) =>
+      db
         .insertInto('rollouts')
         .values({ ...rollout, request: toJson(request), status: 'queued' })
         .onConflict((conflict) => conflict.doNothing())
-        .returning('id')
-        .executeTakeFirst();
-      return made !== undefined;
-    },
+        .returningAll()
+        .executeTakeFirst(),
 
     find: (id) => db.selectFrom('rollouts').selectAll().where('id', '=', id).executeTakeFirst(),
 
@@ -103,7 +110,8 @@ export function rolloutStore(db: Db): RolloutStore {
         const { rows } = await admission(id, run, places).execute(tx);
         const [row] = rows;
         if (!row) return { kind: 'foreign' };
-        return row.admitted ? { kind: 'admitted' } : { kind: 'full', ahead: row.ahead };
+        const { ahead, ...rollout } = row;
+        return rollout.admittedAt ? { kind: 'admitted', row: rollout } : { kind: 'full', ahead };
       }),
 
     async freePlaces(places) {
@@ -116,15 +124,15 @@ export function rolloutStore(db: Db): RolloutStore {
       return places - (await holding(db)).count - waiting.count;
     },
 
-    async setStatus(id, workflowRunId, status, attempt) {
-      await db
+    enter: (id, workflowRunId, status, attempt) =>
+      db
         .updateTable('rollouts')
         .set({ status, attempt })
         .where('id', '=', id)
         .where('workflowRunId', '=', workflowRunId)
         .where('closedAt', 'is', null)
-        .execute();
-    },
+        .returningAll()
+        .executeTakeFirst(),
 
     async close(id, workflowRunId, status, result) {
       const closed = await db
@@ -139,10 +147,10 @@ export function rolloutStore(db: Db): RolloutStore {
         .where('id', '=', id)
         .where('closedAt', 'is', null)
         .where((eb) => eb.or([eb('workflowRunId', 'is', null), eb('workflowRunId', '=', workflowRunId)]))
-        .returning('id')
+        .returningAll()
         .executeTakeFirst();
       if (closed) closings.emit(id);
-      return closed !== undefined;
+      return closed;
     },
 
     async closing(id, signal) {
@@ -189,10 +197,9 @@ export function rolloutStore(db: Db): RolloutStore {
  * Binds a rollout to a workflow run and, if fewer rollouts wait before it than places are free, gives it one: one
  * statement, since every rollout pays for it. No row: it is closed or another run's.
  */
-const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, places: number) => sql<{
-  admitted: boolean;
-  ahead: number;
-}>`
+const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, places: number) => sql<
+  RolloutRow & { ahead: number }
+>`
   with me as (
     select id, created_at from rollouts
     where id = ${id} and closed_at is null and (workflow_run_id is null or workflow_run_id = ${workflowRunId})
@@ -206,8 +213,9 @@ const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, place
   update rollouts set
     workflow_id = ${workflowId},
     workflow_run_id = ${workflowRunId},
+    attempt = greatest(attempt, 1),
     status = case when admitted_at is null and ahead.n < ${places} - held.n then 'provisioning' else status end,
     admitted_at = coalesce(admitted_at, case when ahead.n < ${places} - held.n then now() end)
   from me, held, ahead
   where rollouts.id = me.id
-  returning admitted_at is not null as admitted, ahead.n as ahead`;
+  returning rollouts.*, ahead.n as ahead`;

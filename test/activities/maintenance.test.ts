@@ -113,7 +113,7 @@ async function rolloutAtWork(rolloutId: string, workflowId = `rollout/${rolloutI
   const handle = await client.workflow.start('rollout', { taskQueue: 'nobody', workflowId, args: [{}] });
   await store.rollouts.admit(rolloutId, { workflowId, workflowRunId: handle.firstExecutionRunId }, 8);
   await store.attempts.begin(rolloutId, 1, `harbor-${rolloutId}-a1-agent`);
-  await store.rollouts.setStatus(rolloutId, handle.firstExecutionRunId, 'running', 1);
+  await store.rollouts.enter(rolloutId, handle.firstExecutionRunId, 'running', 1);
   return handle;
 }
 

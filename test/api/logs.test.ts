@@ -77,7 +77,7 @@ describe('the log of a rollout', () => {
 
   async function enter(id: string, attempt: number): Promise<void> {
     await api().store.attempts.begin(id, attempt, `box-${attempt}`);
-    await api().store.rollouts.setStatus(id, 'run', 'running', attempt);
+    await api().store.rollouts.enter(id, 'run', 'running', attempt);
   }
 
   test('is plain text, which no browser takes for anything else', async () => {

@@ -56,11 +56,11 @@ const result = (reward: number | null): RolloutResult => ({
 describe('admission', () => {
   test('gives as many rollouts a place as there are', async () => {
     const [first, second, third] = [await insert(), await insert(), await insert()];
-    expect(await store.rollouts.admit(first, run('run-1'), 2)).toEqual({ kind: 'admitted' });
-    expect(await store.rollouts.admit(second, run('run-2'), 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(first, run('run-1'), 2)).toMatchObject({ kind: 'admitted' });
+    expect(await store.rollouts.admit(second, run('run-2'), 2)).toMatchObject({ kind: 'admitted' });
     expect(await store.rollouts.admit(third, run('run-3'), 2)).toEqual({ kind: 'full', ahead: 0 });
     await store.rollouts.release(first);
-    expect(await store.rollouts.admit(third, run('run-3'), 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(third, run('run-3'), 2)).toMatchObject({ kind: 'admitted' });
   });
 
   test('goes in the order in which the rollouts were made', async () => {
@@ -70,14 +70,14 @@ describe('admission', () => {
     expect(await store.rollouts.admit(third, run('run-3'), 1)).toEqual({ kind: 'full', ahead: 1 });
     await store.rollouts.release(first);
     expect(await store.rollouts.admit(third, run('run-3'), 1)).toEqual({ kind: 'full', ahead: 1 });
-    expect(await store.rollouts.admit(second, run('run-2'), 1)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(second, run('run-2'), 1)).toMatchObject({ kind: 'admitted' });
   });
 
   test('asked for again by the same workflow run takes no second place', async () => {
     const [first, second] = [await insert(), await insert()];
     await store.rollouts.admit(first, run('run-1'), 2);
     await store.rollouts.admit(first, run('run-1'), 2);
-    expect(await store.rollouts.admit(second, run('run-2'), 2)).toEqual({ kind: 'admitted' });
+    expect(await store.rollouts.admit(second, run('run-2'), 2)).toMatchObject({ kind: 'admitted' });
   });
 
   test('binds a rollout to one workflow run', async () => {
@@ -104,15 +104,15 @@ describe('a result', () => {
   test('is written once', async () => {
     const id = await insert();
     await store.rollouts.admit(id, run('run-1'), 1);
-    expect(await store.rollouts.close(id, 'run-1', 'completed', result(1))).toBe(true);
-    expect(await store.rollouts.close(id, 'run-1', 'completed', result(0))).toBe(false);
+    expect(await store.rollouts.close(id, 'run-1', 'completed', result(1))).toMatchObject({ reward: 1 });
+    expect(await store.rollouts.close(id, 'run-1', 'completed', result(0))).toBeUndefined();
     expect(await store.rollouts.find(id)).toMatchObject({ reward: 1, status: 'completed', result: { reward: 1 } });
   });
 
   test('is not written by a workflow run that does not own the rollout', async () => {
     const id = await insert();
     await store.rollouts.admit(id, run('run-1'), 1);
-    expect(await store.rollouts.close(id, 'run-2', 'completed', result(1))).toBe(false);
+    expect(await store.rollouts.close(id, 'run-2', 'completed', result(1))).toBeUndefined();
     expect(await store.rollouts.find(id)).toMatchObject({ reward: null, closedAt: null });
   });
 
@@ -120,7 +120,7 @@ describe('a result', () => {
     const id = await insert();
     await store.rollouts.admit(id, run('run-1'), 1);
     await store.rollouts.close(id, 'run-1', 'completed', result(1));
-    await store.rollouts.setStatus(id, 'run-1', 'running', 1);
+    await store.rollouts.enter(id, 'run-1', 'running', 1);
     expect(await store.rollouts.find(id)).toMatchObject({ status: 'completed' });
   });
 });
@@ -130,13 +130,13 @@ describe('time in which a sandbox was paused', () => {
     const id = await insert();
     await store.attempts.begin(id, 1, 'box');
     await store.attempts.setResumed(id, 1);
-    expect((await store.attempts.get(id, 1)).pausedMs).toBe(0);
+    expect(await store.attempts.find(id, 1)).toMatchObject({ pausedMs: 0 });
     await store.attempts.setPaused(id, 1);
     await store.attempts.setResumed(id, 1);
     await store.attempts.setResumed(id, 1);
-    const { pausedAt, pausedMs } = await store.attempts.get(id, 1);
-    expect(pausedAt).toBeNull();
-    expect(pausedMs).toBeGreaterThanOrEqual(0);
+    const attempt = await store.attempts.find(id, 1);
+    expect(attempt?.pausedAt).toBeNull();
+    expect(attempt?.pausedMs).toBeGreaterThanOrEqual(0);
     await store.db.deleteFrom('attempts').execute();
   });
 });

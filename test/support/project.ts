@@ -28,7 +28,8 @@ export async function withFolder<T>(files: Files, work: (folder: string) => Prom
 export function upload(server: TestServer, deployment: NewDeployment, files: Files): Promise<DeploymentResponse> {
   return withFolder(files, async (folder) => {
     await using context = await packContext(folder);
-    return server.client.upload(deployment, context.file);
+    // Awaited here: the context is gone when this returns.
+    return await server.client.upload(deployment, context.file);
   });
 }
 

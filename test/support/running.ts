@@ -39,6 +39,14 @@ export function ended(server: TestServer, rolloutId: string): Promise<RolloutRes
   });
 }
 
+/** As {@link ended}, and its sandbox is gone. */
+export function tidy(server: TestServer, rolloutId: string): Promise<RolloutResponse> {
+  return eventually(`rollout ${rolloutId} to be tidied up`, async () => {
+    const rollout = await ended(server, rolloutId);
+    return rollout.attempts.every(({ ended_at: end }) => end !== null) && rollout;
+  });
+}
+
 /** One rollout from start to end. */
 export async function rollOut(
   server: TestServer,

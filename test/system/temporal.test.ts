@@ -5,7 +5,7 @@ import { runCommand } from '../../src/embedded/run-command.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { deploy, eventually, plainDockerfile } from '../support/project.ts';
 import { pythonWith } from '../support/python.ts';
-import { ended, start, useServer } from '../support/running.ts';
+import { ended, start, tidy, useServer } from '../support/running.ts';
 
 const server = useServer();
 let client: Client;
@@ -74,7 +74,7 @@ describe('a rollout started from Python', () => {
 describe('a rollout that another workflow owns', () => {
   test('is refused to a second one, and not disturbed by it', async () => {
     const id = await start(server(), 'plain', { env: { seed: 1 } });
-    const before = await ended(server(), id);
+    const before = await tidy(server(), id);
     const second = client.workflow.execute('rollout', {
       taskQueue: 'harbor',
       workflowId: 'second',

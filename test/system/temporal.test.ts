@@ -26,7 +26,7 @@ const outcome = z.object({ rollout_id: z.string(), status: z.string(), reward: z
 
 /** What a person writes who has never heard of Harbor's API. */
 const script = `
-import asyncio, json, sys
+import asyncio, json, os, sys
 from temporalio.client import Client, WorkflowFailureError
 
 async def main():
@@ -35,7 +35,8 @@ async def main():
         result = await client.execute_workflow("rollout", json.loads(sys.argv[3]), id=sys.argv[2], task_queue="harbor")
     except WorkflowFailureError as error:
         result = {"type": error.cause.type, "message": error.cause.message}
-    print(json.dumps(result))
+    print(json.dumps(result), flush=True)
+    os._exit(0)  # The SDK's native part may crash while the interpreter takes itself apart.
 
 asyncio.run(main())
 `;

@@ -1,6 +1,6 @@
 import type { EgressMode } from './egress.ts';
 
-/** Whether processes that the agent started live on during the tests; see DESIGN of evaluation in docs/architecture.md. */
+/** Whether processes that the agent started live on during the tests; see "Evaluation" in docs/architecture.md. */
 export type ProcessPolicy = 'kill' | 'keep';
 
 /**

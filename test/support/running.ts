@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { RolloutResponse } from '../../src/model/responses.ts';
 import type { NewRollout } from '../../src/sdk/client.ts';
-import { containersOf, removeEverything } from './engine.ts';
+import { removeEverything, runningContainersOf } from './engine.ts';
 import { eventually } from './project.ts';
 import { disposeServer, makeHome, startServer, type TestServer } from './server.ts';
 
@@ -56,9 +56,9 @@ export async function rollOut(
   return ended(server, await start(server, deployment, request));
 }
 
-/** The rollout's container, once it is there. */
+/** The rollout's container, once it runs. */
 export function containerOf(server: TestServer, rolloutId: string): Promise<string> {
   return eventually(`the sandbox of ${rolloutId}`, async () =>
-    (await containersOf(server.installation.id)).find((name) => name.includes(`-${rolloutId}-`)),
+    (await runningContainersOf(server.installation.id)).find((name) => name.includes(`-${rolloutId}-`)),
   );
 }

@@ -1,3 +1,4 @@
+import type { AgentEvent } from '../model/agent-event.ts';
 import type { Dialect } from '../model/call.ts';
 import type { Failure } from '../model/failures.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -21,9 +22,17 @@ export interface Agent {
   readonly toolbox?: (facts: SnapshotFacts) => ToolboxSource;
   /** What to write into the sandbox and what to start there. */
   readonly prepare: (run: AgentRun) => AgentCommand;
+  /** Reads its output as it comes; absent: it is text for people, and no more. */
+  readonly output?: () => OutputReader;
   /** What the agent itself said of its end, read from the last bytes of its output; undefined where it says nothing. */
   readonly explainFailure: (outputTail: string, exitCode: number) => Failure | undefined;
 }
+
+/**
+ * One line of an agent's output as what it tells: nothing where it is of no interest, undefined where it is not the agent's
+ * own format. May remember the lines before it.
+ */
+export type OutputReader = (line: string) => readonly AgentEvent[] | undefined;
 
 /** Where an agent's binaries come from: platform packages of npm, pinned by version and integrity. */
 export interface ToolboxSource {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { tryParseJson } from '../model/json.ts';
 import type { SnapshotFacts } from '../sandboxes/provider.ts';
 import type { Agent, AgentCommand, AgentRun } from './agent.ts';
+import { codexOutput } from './codex-output.ts';
 import { codexPackages, codexVersion } from './codex-packages.ts';
 import { toolboxPath } from './toolbox-path.ts';
 
@@ -21,6 +22,7 @@ export const codex: Agent = {
     packages: [codexPackages[architecture]],
   }),
   prepare,
+  output: codexOutput,
   explainFailure,
 };
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from '../context.ts';
-import { codexLines } from '../logs/codex-lines.ts';
+import { agentRegistry } from '../../agents/registry.ts';
+import { agentLines } from '../logs/agent-lines.ts';
 import { note, paint, say, sayBytes } from '../output.ts';
 import { patience } from '../patience.ts';
 import { resuming } from '../../sdk/reconnecting.ts';
@@ -30,7 +31,8 @@ async function logs(context: CliContext, id: string, flags: Flags): Promise<void
   const bytes = follow ? resuming(open, patience()) : open(0);
   if (flags.raw || flags.tests) return sayBytes(bytes);
   let empty = true;
-  for await (const line of codexLines(bytes, paint)) {
+  const { agent } = await client.rollout(id);
+  for await (const line of agentLines(bytes, agentRegistry.byName(agent)?.output?.(), paint)) {
     empty = false;
     say(line);
   }

@@ -5,7 +5,7 @@ import { clip } from '../table.ts';
 import { noLimit, type Room, shorten, usualRoom } from './shorten.ts';
 import { outputLines, promptLines } from './terminal-lines.ts';
 import { commandOf, readResult } from './tool-text.ts';
-import { type Answered, type Given, readTurn } from './turn.ts';
+import { type Answered, type Given, readTurn } from '../../trace/turn.ts';
 
 export interface TraceStyle {
   readonly paint: Paint;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { codexLines } from '../../../src/cli/logs/codex-lines.ts';
+import { codexOutput } from '../../../src/agents/codex-output.ts';
+import { agentLines } from '../../../src/cli/logs/agent-lines.ts';
 import { plain } from '../../../src/cli/output.ts';
 
 async function lines(text: string, pieceBytes = 1000): Promise<string[]> {
@@ -8,13 +9,13 @@ async function lines(text: string, pieceBytes = 1000): Promise<string[]> {
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
   }
   const all: string[] = [];
-  for await (const line of codexLines(pieces(), plain)) all.push(line);
+  for await (const line of agentLines(pieces(), codexOutput(), plain)) all.push(line);
   return all;
 }
 
 const events = (...all: readonly object[]) => all.map((event) => `${JSON.stringify(event)}\n`).join('');
 
-describe("codex's output", () => {
+describe("an agent's output, as codex writes it", () => {
   const command = {
     id: 'item_2',
     type: 'command_execution',
@@ -31,6 +32,7 @@ describe("codex's output", () => {
 
   test('reads like a terminal', async () => {
     expect(await lines(run)).toEqual([
+      'session t',
       '',
       'Let me look.',
       '',
@@ -38,8 +40,6 @@ describe("codex's output", () => {
       '  x',
       '  no b.py',
       '  exit code 1',
-      '',
-      '56,748 tokens in, 834 out',
     ]);
   });
 
@@ -66,7 +66,7 @@ describe("codex's output", () => {
           { type: 'item.completed', item: { type: 'todo_list', items } },
         ),
       ),
-    ).toEqual(['→ update /app/a.py', '  ☑ look', '  ☐ mend']);
+    ).toEqual(['→ changed /app/a.py', '  ☑ look', '  ☐ mend']);
   });
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json } from '../../model/json.ts';
+import type { Json } from '../model/json.ts';
 import { contentSchema, textOf } from './content.ts';
 import type { Answered, Given, Turn } from './turn.ts';
 

@@ -54,3 +54,9 @@ export interface CallRecord {
   /** What went wrong, where something did. */
   readonly error: string | null;
 }
+
+/** A call of which no more is known yet than that it was made. */
+export interface BegunCall extends Pick<CallRecord, 'id' | 'rolloutId' | 'attempt'> {
+  /** As it was asked for; null where the request does not tell. */
+  readonly model: string | null;
+}

@@ -6,6 +6,7 @@ import { problemHandler, unknownRoute } from './problems.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { healthRoutes } from './routes/health.ts';
+import { rolloutEventRoutes } from './routes/rollout-events.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 
@@ -22,6 +23,7 @@ export function createApi(deps: ApiDeps): Express {
     deploymentRoutes(deps),
     buildRoutes(deps),
     rolloutRoutes(deps),
+    rolloutEventRoutes(deps),
     rolloutFileRoutes(deps),
   );
   app.use(unknownRoute);

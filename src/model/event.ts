@@ -1,12 +1,12 @@
 import type { AgentEvent } from './agent-event.ts';
-import type { CallStatus, CallUsage } from './call.ts';
+import type { CallStatus } from './call.ts';
 import type { Failure } from './failures.ts';
 import type { RolloutStatus } from './rollout.ts';
 
 /** Output of the agent, or of the tests that judge it. */
 export type OutputStream = 'agent' | 'tests';
 
-/** Something that happened in a rollout. */
+/** Something that happened in a rollout. Contents are in the words of the API. */
 export interface RolloutEvent {
   /** 1, 2, 3 … within the rollout: the place from which a reader goes on. */
   readonly seq: number;
@@ -28,16 +28,24 @@ export type EventContent =
   | { readonly type: 'log'; readonly stream: OutputStream; readonly text: string }
   | { readonly type: 'agent'; readonly event: AgentEvent }
   /** Of a call that was over before this could be told there is only the end. */
-  | { readonly type: 'call_started'; readonly callId: string; readonly model: string | null }
+  | { readonly type: 'call_started'; readonly call_id: string; readonly model: string | null }
   | {
       readonly type: 'call_ended';
-      readonly callId: string;
+      readonly call_id: string;
       readonly model: string | null;
       readonly status: CallStatus;
-      readonly httpStatus: number | null;
-      readonly usage: CallUsage | null;
-      readonly costUsd: number | null;
-      readonly durationMs: number | null;
+      readonly http_status: number | null;
+      /** null: it reported none. */
+      readonly usage: {
+        readonly input_tokens: number;
+        readonly cached_tokens: number;
+        readonly cache_write_tokens: number;
+        readonly output_tokens: number;
+        readonly reasoning_tokens: number;
+      } | null;
+      /** null: the price is not known, or there is no usage. */
+      readonly cost_usd: number | null;
+      readonly duration_ms: number | null;
       readonly error: string | null;
     }
   /** Harbor's own remark, such as on output that is not told any more. */

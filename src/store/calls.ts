@@ -75,7 +75,7 @@ function byRollout<T extends { readonly rolloutId: string }>(calls: readonly T[]
 const beginning = ({ id, attempt, model }: BegunCall): NewEvent => ({
   key: `call/${id}/started`,
   attempt,
-  content: { type: 'call_started', callId: id, model },
+  content: { type: 'call_started', call_id: id, model },
 });
 
 const ending = (call: CallRecord): NewEvent => ({
@@ -83,13 +83,19 @@ const ending = (call: CallRecord): NewEvent => ({
   attempt: call.attempt,
   content: {
     type: 'call_ended',
-    callId: call.id,
+    call_id: call.id,
     model: call.responseModel ?? call.requestedModel,
     status: call.status,
-    httpStatus: call.httpStatus,
-    usage: call.usage,
-    costUsd: call.costUsd,
-    durationMs: call.endedAt === null ? null : call.endedAt.getTime() - call.startedAt.getTime(),
+    http_status: call.httpStatus,
+    usage: call.usage && {
+      input_tokens: call.usage.inputTokens,
+      cached_tokens: call.usage.cachedTokens,
+      cache_write_tokens: call.usage.cacheWriteTokens,
+      output_tokens: call.usage.outputTokens,
+      reasoning_tokens: call.usage.reasoningTokens,
+    },
+    cost_usd: call.costUsd,
+    duration_ms: call.endedAt === null ? null : call.endedAt.getTime() - call.startedAt.getTime(),
     error: call.error,
   },
 });

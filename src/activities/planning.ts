@@ -23,6 +23,8 @@ export interface RolloutPlan {
   readonly settings: TaskSettings;
   readonly testsRef: string | null;
   readonly script: Task['script'];
+  /** Paths in the sandbox to keep, relative to the working directory or absolute. */
+  readonly artifacts: readonly string[];
 }
 
 /** A stored rollout with all that belongs to it. */
@@ -119,6 +121,7 @@ async function derivePlan(
     settings,
     testsRef: task?.testsRef ?? null,
     script: task?.script ?? null,
+    artifacts: [...new Set([...request.artifacts, ...(settings.artifacts ?? [])])],
   };
 }
 

@@ -90,7 +90,7 @@ async function detailsOf(store: Store, rolloutId: string, attempt: number): Prom
   const artifact = (await store.artifacts.list(rolloutId)).find(
     (one) => one.attempt === attempt && one.name === resultArtifact,
   );
-  if (!artifact) return {};
+  if (!artifact?.ref) return {};
   return tryParseJson((await store.blobs.get(artifact.ref)).toString('utf8'), jsonObjectSchema) ?? {};
 }
 

@@ -21,6 +21,7 @@ interface Flags extends ServerFlags {
   readonly agent?: string;
   readonly concurrency: number;
   readonly egress?: EgressMode;
+  readonly artifact?: readonly string[];
   readonly detach: boolean;
   readonly json: boolean;
 }
@@ -42,6 +43,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--timeout <seconds>', "for each agent (default: the deployment's, 300 if it names none)", wholeNumber(1))
     .option('--concurrency <n>', 'how many are asked for at once', wholeNumber(1), 8)
     .addOption(new Option('--egress <mode>', egressHelp(context)).choices(egressModes))
+    .option('--artifact <path>', 'keep this file or folder of the sandbox, too (repeatable)', repeated(String))
     .option('--detach', 'start them, print their ids, and return', false)
     .option('--json', 'print JSON', false)
     .addHelpText(
@@ -81,13 +83,17 @@ function seedsOf({ name, seeds }: DeploymentResponse, flags: Flags): readonly nu
 }
 
 /** The existing client's request, with what its flags say and it does not send. */
-function requests({ name }: CliContext, { model, agent, timeout, egress }: Flags): (seed: number) => NewRollout {
+function requests(
+  { name }: CliContext,
+  { model, agent, timeout, egress, artifact }: Flags,
+): (seed: number) => NewRollout {
   const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
   return (seed) => ({
     env: { seed, env_name: 'harbor' },
     policy: { config: { model, ...(agent !== undefined && { agent }) } },
     ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
     ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
+    ...(artifact !== undefined && { artifacts: [...artifact] }),
   });
 }
 

@@ -26,6 +26,11 @@ export const limits = {
   listPage: [1, 500, 50],
   /** Bytes of result.json or a reward file that are read. */
   resultBytes: 1024 * 1024,
+  /** Artifacts that a request may name, and files that its tests may leave; bytes of each, and of all of an attempt. */
+  artifacts: 100,
+  artifactBytes: 256 * 1024 * 1024,
+  artifactsBytes: 1024 * 1024 * 1024,
+  artifactPathLength: 1024,
   /** Changed files that a diff shows in full, and bytes of each. */
   diffFiles: 200,
   diffFileBytes: 1024 * 1024,

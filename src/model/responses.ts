@@ -211,8 +211,10 @@ export const artifactListSchema = z.object({
       attempt: z.int(),
       content_type: z.string(),
       size_bytes: z.int(),
-      sha256: z.string(),
-      url: z.string(),
+      /** null, and `url` too: it was not kept, and `omitted` says why. */
+      sha256: z.string().nullable(),
+      url: z.string().nullable(),
+      omitted: z.string().nullable(),
     }),
   ),
 });

@@ -91,6 +91,17 @@ export const rolloutRequestSchema = z.object({
     .prefault({}),
   safety: z.looseObject({ max_time_s: z.int().positive().optional() }).nullish(),
   egress: egressSchema.default({}),
+  /** Files and directories of the sandbox to keep once the agent is done; relative to the working directory, or absolute. */
+  artifacts: z
+    .array(
+      z
+        .string()
+        .min(1, 'must not be empty')
+        .max(limits.artifactPathLength, `must have at most ${limits.artifactPathLength} characters`)
+        .refine((path) => !path.includes('\0'), 'must not hold a NUL'),
+    )
+    .max(limits.artifacts, `may name at most ${limits.artifacts} paths`)
+    .default([]),
   context_overrides: z
     .array(z.unknown())
     .max(0, 'are not supported yet: build what they would change into the image')

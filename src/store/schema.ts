@@ -229,7 +229,9 @@ interface ArtifactsTable {
   name: string;
   contentType: string;
   bytes: number;
-  ref: string;
+  /** null: it was not kept, and `omitted` says why. */
+  ref: string | null;
+  omitted: string | null;
   createdAt: Generated<Date>;
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { buildStatuses, deploymentLimitsSchema, deploymentStatuses, entrypointModes } from './deployment.ts';
 import { jsonObjectSchema } from './json.ts';
+import { overrideStatusSchema } from './override-responses.ts';
 import { rolloutStatuses, trustLevels } from './rollout.ts';
 
 export const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
@@ -161,7 +162,8 @@ export const rolloutSchema = z.object({
   /** Always null here: the existing client fails on a list. `GET …/artifacts` has them. */
   artifact: z.null(),
   inference_url: z.null(),
-  override_application_results: z.null(),
+  /** Of the last attempt; null where nothing was to be overlaid. */
+  override_application_results: z.array(overrideStatusSchema).nullable(),
   execution_metadata: jsonObjectSchema,
   attempts: z.array(
     z.object({
@@ -178,7 +180,7 @@ export const rolloutSchema = z.object({
 export type RolloutResponse = z.infer<typeof rolloutSchema>;
 
 export const rolloutListSchema = z.object({
-  rollouts: z.array(rolloutSchema.omit({ trace: true, attempts: true })),
+  rollouts: z.array(rolloutSchema.omit({ trace: true, attempts: true, override_application_results: true })),
   limit: z.int(),
   offset: z.int(),
 });

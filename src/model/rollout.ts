@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { contextOverrideSchema, contextOverridesSchema } from './context-override.ts';
 import { egressSchema } from './egress.ts';
 import { rolloutIdPattern } from './ids.ts';
 import { limits } from './limits.ts';
@@ -34,7 +35,11 @@ const promptSectionSchema = z.looseObject({
 });
 
 /** `prompt_template`: its sections, in `order`, make the instruction. Unknown keys are handed on to an own entrypoint. */
-const promptTemplateSchema = z.looseObject({ sections: z.array(promptSectionSchema).optional() });
+const promptTemplateSchema = z.looseObject({
+  sections: z.array(promptSectionSchema).optional(),
+  context_override: contextOverrideSchema.nullish(),
+  context_overrides: contextOverridesSchema.nullish(),
+});
 export type PromptTemplate = z.infer<typeof promptTemplateSchema>;
 
 /** Agent, model and their settings. Unknown keys are kept: an image's own entrypoint gets them all as `params`. */
@@ -74,6 +79,8 @@ export const rolloutRequestSchema = z.object({
       policy_id: z.string().nullish(),
       policy_name: z.string().nullish(),
       config: policyConfigSchema.prefault({}),
+      /** The overlay that the policy itself brings. */
+      context_override: contextOverrideSchema.nullish(),
       output_mode: z.string().optional(),
     })
     .prefault({}),
@@ -102,10 +109,9 @@ export const rolloutRequestSchema = z.object({
     )
     .max(limits.artifacts, `may name at most ${limits.artifacts} paths`)
     .default([]),
-  context_overrides: z
-    .array(z.unknown())
-    .max(0, 'are not supported yet: build what they would change into the image')
-    .nullish(),
+  /** Files, scripts and variables to overlay on the sandbox before the agent works. */
+  context_overrides: contextOverridesSchema.nullish(),
+  override_bundle_id: z.string().max(256).nullish(),
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
 

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CallStatus, Dialect } from '../model/call.ts';
+import type { OverrideResult } from '../model/context-override.ts';
 import type {
   BuildStatus,
   DeploymentLimits,
@@ -167,6 +168,7 @@ interface AttemptsTable {
   /** While the sandbox is paused, and milliseconds that it was before: they count in no timeout. */
   pausedAt: Date | null;
   pausedMs: Generated<number>;
+  overrides: NullableJson<readonly OverrideResult[]>;
   failureClass: FailureClass | null;
   failureMessage: string | null;
 }

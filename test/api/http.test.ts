@@ -235,10 +235,40 @@ describe('a rollout that cannot be', () => {
       'letters',
     ],
     [
-      'context overrides',
-      { policy: model, env: { seed: 1 }, context_overrides: [{}] },
+      'too many overrides',
+      { policy: model, env: { seed: 1 }, context_overrides: Array.from({ length: 21 }, () => ({})) },
       'context_overrides',
-      'not supported yet',
+      'at most 20',
+    ],
+    [
+      'overrides of too many files',
+      {
+        policy: model,
+        env: { seed: 1 },
+        context_overrides: [
+          { file_artifacts: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`f${n}`, ''])) },
+        ],
+      },
+      'context_overrides',
+      'at most 50 files',
+    ],
+    [
+      'overrides that are too large',
+      { policy: model, env: { seed: 1 }, context_overrides: [{ file_artifacts: { a: 'ü'.repeat(600_000) } }] },
+      'context_overrides',
+      'at most 1048576 bytes',
+    ],
+    [
+      'a file of an override without a place',
+      { policy: model, env: { seed: 1 }, context_overrides: [{ file_artifacts: [{ content: 'x' }] }] },
+      'context_overrides.0.file_artifacts',
+      '',
+    ],
+    [
+      'too many artifacts',
+      { policy: model, env: { seed: 1 }, artifacts: Array.from({ length: 101 }, (_, n) => `f${n}`) },
+      'artifacts',
+      'at most 100',
     ],
   ])('%s: 400 that names the field, and no rollout', async (_, body, field, says) => {
     const answer = await run(body);

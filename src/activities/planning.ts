@@ -65,6 +65,7 @@ export async function planRollout(
     generation: generation.generation,
     snapshotName: snapshot.name,
     traceCorrelationId: request.trace_correlation_id ?? id,
+    comparison: request.comparison_id ?? null,
     seed: plan.seed,
     agent: plan.agent.name,
     model: plan.model,

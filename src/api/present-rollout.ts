@@ -39,6 +39,7 @@ export function presentRolloutSummary(row: RolloutRow, usage: Usage = row.result
   return {
     id: row.id,
     trace_correlation_id: row.traceCorrelationId,
+    comparison_id: row.comparison,
     deployment_id: row.deploymentId,
     deployment: row.deploymentName,
     generation: row.generation,

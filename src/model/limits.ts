@@ -21,6 +21,8 @@ export const limits = {
   diskMb: [1024, 102_400, 10_240],
   /** Seconds for the tests where the task names none, and at most. */
   testsTimeoutSeconds: [1, 7200, 600],
+  /** Policies that one request may compare. */
+  policies: 8,
   /** Seconds a synchronous rollout waits for a place before 429. */
   capacityWaitSeconds: 30,
   listPage: [1, 500, 50],

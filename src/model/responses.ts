@@ -135,6 +135,8 @@ const rewardInfoSchema = z.object({
 export const rolloutSchema = z.object({
   id: z.string(),
   trace_correlation_id: z.string(),
+  /** Shared by rollouts that are to be compared. */
+  comparison_id: z.string().nullable(),
   deployment_id: z.string(),
   deployment: z.string(),
   generation: z.int(),
@@ -228,4 +230,17 @@ export const acceptedSchema = z.object({
   rollout_id: z.string(),
   status: z.enum(rolloutStatuses),
   url: z.string(),
+});
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+/** Answers of a request with several `policies`, in their order: `202` and, once all have ended, `200`. */
+export const acceptedComparisonSchema = z.object({
+  comparison_id: z.string(),
+  rollouts: z.array(acceptedSchema),
+  url: z.string(),
+});
+export const comparisonSchema = z.object({
+  comparison_id: z.string(),
+  /** Some may have ended without a reward; each says for itself. */
+  rollouts: z.array(rolloutSchema),
 });

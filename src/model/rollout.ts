@@ -52,18 +52,27 @@ const policyConfigSchema = z.looseObject({
   reasoning_effort: z.string().max(32).optional(),
 });
 
-/**
- * Body of `POST /api/harbor/deployments/{k}/rollout`, of the global `/rollout`, and (with `deployment`) the input of
- * the workflow type `rollout`. Unknown keys are ignored, as the existing client expects.
- */
+const policySchema = z.object({
+  policy_id: z.string().nullish(),
+  policy_name: z.string().nullish(),
+  config: policyConfigSchema.prefault({}),
+  /** The overlay that the policy itself brings. */
+  context_override: contextOverrideSchema.nullish(),
+  output_mode: z.string().optional(),
+});
+
+export const rolloutIdSchema = z
+  .string()
+  .regex(rolloutIdPattern, 'must be 1 to 64 letters, digits, "_" or "-", and start with a letter or digit');
+
+/** What makes one rollout. Unknown keys are ignored, as the existing client expects. */
 export const rolloutRequestSchema = z.object({
   /** A caller's mark for its own records; not unique, Harbor never tells rollouts apart by it. Absent: the rollout's id. */
   trace_correlation_id: z.string().trim().min(1, 'must not be blank').max(512).optional(),
   /** The rollout's own id, chosen by a caller that wants to repeat the request safely. Absent: a ULID. */
-  rollout_id: z
-    .string()
-    .regex(rolloutIdPattern, 'must be 1 to 64 letters, digits, "_" or "-", and start with a letter or digit')
-    .optional(),
+  rollout_id: rolloutIdSchema.optional(),
+  /** Shared by rollouts that are to be compared, whatever they differ in: lists can be filtered by it. */
+  comparison_id: rolloutIdSchema.optional(),
   env: z
     .object({
       seed: seedSchema,
@@ -74,16 +83,7 @@ export const rolloutRequestSchema = z.object({
     .prefault({}),
   /** The global form's place for the seed. */
   seed: seedSchema,
-  policy: z
-    .object({
-      policy_id: z.string().nullish(),
-      policy_name: z.string().nullish(),
-      config: policyConfigSchema.prefault({}),
-      /** The overlay that the policy itself brings. */
-      context_override: contextOverrideSchema.nullish(),
-      output_mode: z.string().optional(),
-    })
-    .prefault({}),
+  policy: policySchema.prefault({}),
   /** The global form's place for agent and model. */
   params: z.looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() }).optional(),
   prompt_template: promptTemplateSchema.nullish(),
@@ -114,6 +114,37 @@ export const rolloutRequestSchema = z.object({
   override_bundle_id: z.string().max(256).nullish(),
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
+
+/**
+ * Body of `POST /api/harbor/deployments/{k}/rollout` and of the global `/rollout`: one rollout, or with `policies` one
+ * for each of them, all else alike. Their ids are then the request's `rollout_id` (or a ULID) with `-1`, `-2`, … .
+ */
+export const rolloutBodySchema = rolloutRequestSchema
+  .extend({
+    policies: z
+      .array(policySchema)
+      .min(2, 'must name at least 2; one alone goes into policy')
+      .max(limits.policies, `may name at most ${limits.policies}`)
+      .optional(),
+  })
+  .refine(({ policies, policy }) => !policies || !saysSomething(policy), {
+    path: ['policies'],
+    message: 'is for several policies instead of policy; give one of the two',
+  })
+  .refine(
+    ({ policies, rollout_id: id }) => !policies || id === undefined || rolloutIdSchema.safeParse(`${id}-1`).success,
+    {
+      path: ['rollout_id'],
+      message:
+        'must have at most 62 characters where several policies are named: each of their rollouts appends its number',
+    },
+  );
+
+function saysSomething({ config, ...others }: z.infer<typeof policySchema>): boolean {
+  return Object.keys(config).length > 0 || Object.keys(others).length > 0;
+}
+
+export type RolloutBody = z.infer<typeof rolloutBodySchema>;
 
 /** Input of the workflow type `rollout`: a rollout request, the deployment it is for and whose it is. */
 export const rolloutInputSchema = rolloutRequestSchema.extend({

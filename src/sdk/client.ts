@@ -3,6 +3,7 @@ import type { buildDeploymentSchema, createDeploymentSchema } from '../model/dep
 import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
+  type Accepted,
   type ArtifactList,
   type DeploymentResponse,
   type DeploymentStatusResponse,
@@ -27,7 +28,6 @@ import { uploadBody } from './upload-body.ts';
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
 export type NewBuild = z.input<typeof buildDeploymentSchema>;
 export type NewRollout = z.input<typeof rolloutRequestSchema>;
-export type Accepted = z.infer<typeof acceptedSchema>;
 export type BuildStarted = z.infer<typeof buildStartedSchema>;
 export type RolloutSummary = z.infer<typeof rolloutListSchema>['rollouts'][number];
 export type TraceCall = z.infer<typeof traceSchema>['calls'][number];
@@ -113,9 +113,16 @@ export class HarborClient {
 
   /** Newest first. */
   async rollouts(
-    filter: Page & { readonly deployment?: string | undefined; readonly status?: RolloutStatus | undefined } = {},
+    filter: Page & {
+      readonly deployment?: string | undefined;
+      readonly status?: RolloutStatus | undefined;
+      /** Only those that share this mark. */
+      readonly comparison?: string | undefined;
+    } = {},
   ): Promise<readonly RolloutSummary[]> {
-    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query: { ...filter } })).rollouts;
+    const { comparison, ...others } = filter;
+    const query = { ...others, comparison_id: comparison };
+    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query })).rollouts;
   }
 
   /** Output of the agent or of the tests; of the last attempt unless one is named. */

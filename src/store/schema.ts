@@ -136,6 +136,8 @@ interface RolloutsTable {
   generation: number;
   snapshotName: string;
   traceCorrelationId: string;
+  /** A mark that rollouts share which are to be compared. */
+  comparison: string | null;
   seed: number | null;
   agent: string;
   model: string | null;

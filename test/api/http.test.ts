@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../src/model/json.ts';
-import { problemSchema } from '../../src/model/responses.ts';
+import { comparisonSchema, problemSchema } from '../../src/model/responses.ts';
 import { deploy, plainDockerfile } from '../support/project.ts';
 import { rollOut, useServer } from '../support/running.ts';
 
@@ -178,6 +178,21 @@ describe('what the existing client counts on', () => {
       status: 'completed',
       usage: { llm_calls: 0, cost_usd: 0 },
       trace: { calls: [] },
+    });
+  });
+
+  test('several policies are answered together, once all have ended', async () => {
+    const answer = await ask('POST', '/api/harbor/deployments/quirks/rollout', {
+      rollout_id: 'several',
+      policies: [{ config: { model: 'gpt-5-mini' } }, { config: { model: 'gpt-4o' } }],
+    });
+    expect(answer.status).toBe(200);
+    expect(parseJson(answer.text, comparisonSchema)).toMatchObject({
+      comparison_id: 'several',
+      rollouts: [
+        { id: 'several-1', model: 'gpt-5-mini', reward_info: { outcome_reward: 1 } },
+        { id: 'several-2', model: 'gpt-4o', reward_info: { outcome_reward: 1 } },
+      ],
     });
   });
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Dialect } from '../model/call.ts';
 import { errorText } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
 import type { DialectSpec } from './dialects/dialect.ts';
@@ -11,8 +12,10 @@ import type { Upstream, UpstreamAnswer } from './upstream.ts';
 /** One request that may go on to its upstream. */
 export interface Forwarding {
   readonly grant: Grant;
-  /** Absent for what is no LLM call, such as the list of models. */
-  readonly dialect: DialectSpec | undefined;
+  /** `other` for what is no LLM call, such as the list of models. */
+  readonly dialect: Dialect;
+  /** In whose words the interceptor refuses. */
+  readonly refusals: DialectSpec;
   readonly upstream: Upstream;
   /** Below the upstream's base address, with the query. */
   readonly upstreamPath: string;
@@ -27,14 +30,14 @@ export interface Forwarding {
  * record is in the journal.
  */
 export async function forward(forwarding: Forwarding): Promise<void> {
-  const { grant, dialect, upstream, upstreamPath, body, response, journal, calls } = forwarding;
+  const { grant, dialect, refusals, upstream, upstreamPath, body, response, journal, calls } = forwarding;
   const client = response.req;
   // What waits for the disk waits in memory: there is a limit to it.
-  if (journal.isBehind) return refuse(response, dialect, notRecorded);
+  if (journal.isBehind) return refuse(response, refusals, notRecorded);
   const opening = {
     rolloutId: grant.rolloutId,
     attempt: grant.attempt,
-    dialect: dialect?.name ?? 'other',
+    dialect,
     method: client.method ?? '',
     path: client.url ?? '',
     upstream: upstream.name,
@@ -48,12 +51,12 @@ export async function forward(forwarding: Forwarding): Promise<void> {
   } catch {
     // The journal has reported it. A call that leaves no trace must not be made.
     call.breakOff('reset', notRecorded.message);
-    return refuse(response, dialect, notRecorded);
+    return refuse(response, refusals, notRecorded);
   }
   if (call.isOver) return;
   try {
     const headers = forwardedRequestHeaders(client.rawHeaders);
-    const request = { dialect: opening.dialect, method: opening.method, path: upstreamPath, headers, body, grant };
+    const request = { dialect, method: opening.method, path: upstreamPath, headers, body, grant };
     const answer = await upstream.send(request, call.signal);
     if (call.isOver) answer.body.destroy();
     else handThrough(answer, call, response, journal);
@@ -62,7 +65,7 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     const message = `${upstream.name} cannot be reached: ${errorText(error)}`;
     call.breakOff('reset', message);
     // A clear answer rather than a cut connection: agents repeat both alike, but only this one says what is wrong.
-    refuse(response, dialect, { status: 502, code: 'upstream_unreachable', message });
+    refuse(response, refusals, { status: 502, code: 'upstream_unreachable', message });
   }
 }
 

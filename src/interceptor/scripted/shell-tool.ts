@@ -9,6 +9,7 @@ const shellNames = new Set([
   'bash',
   'exec',
   'run_command',
+  'run_shell_command',
   'execute_command',
   'terminal',
 ]);

@@ -1,12 +1,17 @@
 import type { Json } from '../model/json.ts';
 import { chatTurn } from './chat-turn.ts';
+import { messagesTurn } from './messages-turn.ts';
 import { responsesTurn } from './responses-turn.ts';
 
-/** What one LLM call was about, whatever its dialect. What the model itself said before is not part of what it is given. */
+/** What one LLM call was about, whatever its dialect. */
 export interface Turn {
-  readonly given: readonly Given[];
+  /** All that the request tells, in its order. */
+  readonly conversation: readonly Told[];
   readonly answered: readonly Answered[];
 }
+
+/** `said`: by the model itself, in an earlier turn. */
+export type Told = Given | { readonly kind: 'said'; readonly answer: Answered };
 
 export type Given =
   | { readonly kind: 'message'; readonly role: string; readonly text: string }
@@ -30,5 +35,15 @@ export interface RecordedCall {
 export function readTurn(call: RecordedCall): Turn {
   if (call.dialect === 'openai-responses') return responsesTurn(call.request, call.response);
   if (call.dialect === 'openai-chat') return chatTurn(call.request, call.response);
-  return { given: [], answered: [] };
+  if (call.dialect === 'anthropic-messages') return messagesTurn(call.request, call.response);
+  return { conversation: [], answered: [] };
+}
+
+/** What the model was told by others. */
+export function givenIn({ conversation }: Turn): Given[] {
+  return conversation.filter((told) => told.kind !== 'said');
+}
+
+export function asSaid(answers: readonly Answered[]): Told[] {
+  return answers.map((answer) => ({ kind: 'said', answer }));
 }

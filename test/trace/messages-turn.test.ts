@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Json } from '../../src/model/json.ts';
-import { givenIn, readTurn } from '../../src/trace/turn.ts';
+import { readTurn } from '../../src/trace/read-turn.ts';
+import { givenIn } from '../../src/trace/turn.ts';
 
 const dialect = 'anthropic-messages';
 const text = (words: string) => ({ type: 'text', text: words });

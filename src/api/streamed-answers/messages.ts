@@ -52,7 +52,7 @@ export function wholeMessage(events: readonly JsonObject[]): JsonObject | null {
 function extend(block: Block | undefined, delta: JsonObject): void {
   if (!block) return;
   const { type, partial_json: json } = delta;
-  const name = textsByPiece[String(type)];
+  const name = typeof type === 'string' ? textsByPiece[type] : undefined;
   const piece = name === undefined ? undefined : delta[name];
   if (name !== undefined && typeof piece === 'string') block.texts.set(name, (block.texts.get(name) ?? '') + piece);
   if (type === 'input_json_delta' && typeof json === 'string') block.input += json;

@@ -3,9 +3,20 @@ import { decodeUnlabelled } from '../interceptor/content-encoding.ts';
 import { readEvents } from '../interceptor/dialects/server-sent-events.ts';
 import type { CallRecord, Dialect } from '../model/call.ts';
 import { type Json, type JsonObject, jsonObjectSchema, tryParseJson } from '../model/json.ts';
+import type { BlobStore } from '../store/blobs.ts';
 import { wholeCompletion } from './streamed-answers/chat.ts';
 import { wholeMessage } from './streamed-answers/messages.ts';
 import { wholeResponse } from './streamed-answers/responses.ts';
+
+/** Both bodies of a call as JSON; null where there is none, or it is no JSON. */
+export async function loadBodies(
+  blobs: BlobStore,
+  call: CallRecord,
+): Promise<{ readonly request: Json | null; readonly response: Json | null }> {
+  const body = async (ref: string | null) => (ref === null ? undefined : blobs.get(ref));
+  const [request, response] = [await body(call.requestRef), await body(call.responseRef)];
+  return { request: request ? requestJson(request) : null, response: response ? responseJson(call, response) : null };
+}
 
 /** A body as JSON; null where it is none. */
 export function requestJson(body: Buffer): Json | null {

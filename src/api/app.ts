@@ -8,6 +8,7 @@ import { deploymentRoutes } from './routes/deployments.ts';
 import { healthRoutes } from './routes/health.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
+import { trajectoryRoutes } from './routes/trajectory.ts';
 
 /** The HTTP API. */
 export function createApi(deps: ApiDeps): Express {
@@ -23,6 +24,7 @@ export function createApi(deps: ApiDeps): Express {
     buildRoutes(deps),
     rolloutRoutes(deps),
     rolloutFileRoutes(deps),
+    trajectoryRoutes(deps),
   );
   app.use(unknownRoute);
   app.use(problemHandler(deps.logger));

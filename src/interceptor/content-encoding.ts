@@ -28,6 +28,14 @@ export function decodeBody(body: Buffer, encoding: string | null): string | unde
   }
 }
 
+/** A body whose encoding nobody told, as text: most are known by how they begin, and what remains is brotli. */
+export function decodeUnlabelled(body: Buffer): string | undefined {
+  if (body.length < 4) return undefined;
+  if (body.readUInt16BE(0) === 0x1f8b) return decodeBody(body, 'gzip');
+  if (body.readUInt32BE(0) === 0x28b52ffd) return decodeBody(body, 'zstd');
+  return decodeBody(body, hasZlibHeader(body) ? 'deflate' : 'br');
+}
+
 /** RFC 1950 §2.2: the method is deflate, and the first two bytes as a number are a multiple of 31. */
 function hasZlibHeader(body: Buffer): boolean {
   return body.length >= 2 && (body.readUInt8(0) & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0;

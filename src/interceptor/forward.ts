@@ -7,6 +7,7 @@ import { findHeader, forwardedRequestHeaders, forwardedResponseHeaders } from '.
 import type { Journal } from './journal/journal.ts';
 import type { OpenCall, OpenCalls } from './open-calls.ts';
 import { notRecorded, refuse } from './refusals.ts';
+import { StreamWatch } from './stream-watch.ts';
 import type { Upstream, UpstreamAnswer } from './upstream.ts';
 
 /** One request that may go on to its upstream. */
@@ -59,7 +60,7 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     const request = { dialect, method: opening.method, path: upstreamPath, headers, body, grant };
     const answer = await upstream.send(request, call.signal);
     if (call.isOver) answer.body.destroy();
-    else handThrough(answer, call, response, journal);
+    else handThrough(answer, call, forwarding);
   } catch (error) {
     if (call.isOver) return;
     const message = `${upstream.name} cannot be reached: ${errorText(error)}`;
@@ -70,8 +71,9 @@ export async function forward(forwarding: Forwarding): Promise<void> {
 }
 
 /** Passes an answer on as it comes, at the pace of the client and of the journal's disk, and records it. */
-function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerResponse, journal: Journal): void {
+function handThrough(answer: UpstreamAnswer, call: OpenCall, { response, journal, ...how }: Forwarding): void {
   const { status, statusText, headers, body } = answer;
+  const watch = watchFor(answer, how);
   let pieces: Buffer[] = [];
   const resume = () => body.resume();
   const pass = () => {
@@ -79,6 +81,7 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
     const piece = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
     pieces = [];
     call.log.chunk(piece);
+    watch?.see(piece);
     if (!response.write(piece)) {
       body.pause();
       response.once('drain', resume);
@@ -93,6 +96,8 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
   });
   body.on('end', () => {
     pass();
+    // Some agents take what ends in good order for a whole answer.
+    if (watch && !watch.ended) return call.cut('reset', 'the stream ended before its last event');
     call.complete(status >= 400 ? 'http_error' : 'ok');
     response.end();
   });
@@ -114,4 +119,14 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
   setImmediate(() => {
     if (!response.writableEnded && !response.destroyed) response.flushHeaders();
   });
+}
+
+/** Of streams of events it can be told whether they are whole, of what else providers send HTTP tells. */
+function watchFor(
+  { status, headers }: UpstreamAnswer,
+  { dialect, refusals }: Pick<Forwarding, 'dialect' | 'refusals'>,
+): StreamWatch | undefined {
+  const isStream = findHeader(headers, 'content-type')?.toLowerCase().startsWith('text/event-stream');
+  const isPlain = (findHeader(headers, 'content-encoding') ?? 'identity') === 'identity';
+  return isStream && isPlain && status < 400 && dialect !== 'other' ? new StreamWatch(refusals.streamEnd) : undefined;
 }

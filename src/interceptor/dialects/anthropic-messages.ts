@@ -58,6 +58,7 @@ export const anthropicMessages: DialectSpec = {
     { ending: '/messages', upstreamPath: '/v1/messages' },
     { ending: '/messages/count_tokens', upstreamPath: '/v1/messages/count_tokens' },
   ],
+  streamEnd: /"type": ?"(message_stop|error)"/,
   errorBody: ({ status, message }) => ({ type: 'error', error: { type: errorType(status), message } }),
   reader: {
     request(body) {

@@ -14,6 +14,8 @@ export interface DialectSpec {
   readonly errorBody: (error: RefusalError) => JsonObject;
   /** Reads what calls say. */
   readonly reader: DialectReader;
+  /** Stands in every event stream that came to its end; in one that broke off it does not. */
+  readonly streamEnd: RegExp;
 }
 
 export interface DialectRoute {

@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts';
 import { rolloutEventRoutes } from './routes/rollout-events.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
+import { trajectoryRoutes } from './routes/trajectory.ts';
 
 /** The HTTP API. */
 export function createApi(deps: ApiDeps): Express {
@@ -25,6 +26,7 @@ export function createApi(deps: ApiDeps): Express {
     rolloutRoutes(deps),
     rolloutEventRoutes(deps),
     rolloutFileRoutes(deps),
+    trajectoryRoutes(deps),
   );
   app.use(unknownRoute);
   app.use(problemHandler(deps.logger));

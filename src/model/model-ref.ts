@@ -1,0 +1,19 @@
+/** Over whose API a model is asked. */
+export type ModelProvider = 'openai' | 'anthropic';
+
+export interface ModelRef {
+  /** As its provider calls it: `gpt-5-mini`. */
+  readonly name: string;
+  readonly provider: ModelProvider;
+}
+
+/**
+ * A model as requests name it. LiteLLM's users put the provider before it (`openai/gpt-5-mini`), others give it beside it;
+ * where neither says, the name does.
+ */
+export function readModel(text: string, givenProvider?: string | null): ModelRef {
+  const [, prefix, name] = /^(openai|anthropic)\/(.+)$/.exec(text) ?? [];
+  const said = prefix ?? givenProvider?.toLowerCase();
+  if (said === 'openai' || said === 'anthropic') return { name: name ?? text, provider: said };
+  return { name: text, provider: /^claude/i.test(text) ? 'anthropic' : 'openai' };
+}

@@ -34,7 +34,7 @@ export interface CodingAgent extends Agent {
   readonly ownsModel: (model: ModelRef) => boolean;
   readonly toolbox: (facts: SnapshotFacts) => ToolboxSource;
   readonly output: () => OutputReader;
-  /** Files of instructions that it reads in the working directory by itself; of several, the first that is there wins. */
+  /** Files of instructions that it reads in the working directory by itself; of several, most agents read but one. */
   readonly instructions: readonly string[];
   /** Folders in the working directory whose `<name>/SKILL.md` it finds. */
   readonly skills: readonly string[];

@@ -18,7 +18,7 @@ export const qwenCode: CodingAgent = {
   unsupportedIn,
   toolbox: (facts) => ({ name: 'qwen-code', version: qwenCodeVersion, packages: qwenCodePackages(facts) }),
   instructions: ['QWEN.md', 'AGENTS.md'],
-  skills: ['.qwen/skills'],
+  skills: ['.qwen/skills', '.agents/skills'],
   sessionFiles: ['projects'],
   prepare: (run) => patiently(run, command(run), givingUp),
   resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),

@@ -10,7 +10,7 @@ export function claudeCodePackage({ architecture, libc }: SnapshotFacts): Toolbo
     spec: `@anthropic-ai/claude-code-linux-${platform}@${claudeCodeVersion}`,
     integrity: integrities[platform],
     root: 'package',
-    skip: ['package.json', 'README.md'],
+    skip: [],
     executable: 'claude',
   };
 }

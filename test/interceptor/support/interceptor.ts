@@ -25,18 +25,21 @@ export interface TestInterceptor {
   grant(grant?: Partial<Grant>): Promise<string>;
 }
 
-export async function temporaryFolder(): Promise<string> {
+/** Has something undone at a test's end. Concurrent tests hand over their own, since the global one cannot tell them apart. */
+export type AtEnd = (undo: () => Promise<void> | void) => void;
+
+export async function temporaryFolder(atEnd: AtEnd = onTestFinished): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'harbor-interceptor-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  atEnd(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
 /** An interceptor in this process, on ports of its own, that ends with the test. Without an upstream it is scripted. */
 export async function startTestInterceptor(
-  options: Partial<InterceptorOptions> & { readonly upstream?: string } = {},
+  options: Partial<InterceptorOptions> & { readonly upstream?: string; readonly atEnd?: AtEnd } = {},
 ): Promise<TestInterceptor> {
-  const { upstream, ...others } = options;
-  const directory = options.directory ?? (await temporaryFolder());
+  const { upstream, atEnd = onTestFinished, ...others } = options;
+  const directory = options.directory ?? (await temporaryFolder(atEnd));
   const errors: HarborError[] = [];
   const running = await startInterceptor({
     directory,
@@ -50,7 +53,7 @@ export async function startTestInterceptor(
   });
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= running.stop());
-  onTestFinished(stop);
+  atEnd(stop);
   const { publicPort, adminPort } = running.state;
   const admin = interceptorAdmin({ adminPort, installationSecret: testSecret });
   return {

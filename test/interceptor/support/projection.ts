@@ -6,7 +6,7 @@ import type { CallRecord } from '../../../src/model/call.ts';
 import type { HarborError } from '../../../src/model/errors.ts';
 import type { BlobStore } from '../../../src/store/blobs.ts';
 import { fileBlobs } from '../../../src/store/file-blobs.ts';
-import { type TestInterceptor, never, temporaryFolder } from './interceptor.ts';
+import { type AtEnd, type TestInterceptor, never, temporaryFolder } from './interceptor.ts';
 
 /** A sink in memory that remembers every save. */
 export interface MemorySink extends CallSink {
@@ -47,7 +47,12 @@ export interface RunningProjector {
   stop(): Promise<void>;
 }
 
-export function runProjector(directory: string, sink: CallSink, blobs: BlobStore): RunningProjector {
+export function runProjector(
+  directory: string,
+  sink: CallSink,
+  blobs: BlobStore,
+  atEnd: AtEnd = onTestFinished,
+): RunningProjector {
   const errors: HarborError[] = [];
   const projector = new Projector({ directory, sink, blobs, onError: (error) => errors.push(error) });
   const ending = new AbortController();
@@ -56,7 +61,7 @@ export function runProjector(directory: string, sink: CallSink, blobs: BlobStore
     ending.abort();
     await ended;
   };
-  onTestFinished(stop);
+  atEnd(stop);
   return { projector, errors, stop };
 }
 
@@ -66,11 +71,16 @@ export interface Trace {
 }
 
 /** Ends an attempt and returns the records of all its calls. */
-export async function endAttempt(interceptor: TestInterceptor, rolloutId = 'rollout-1', attempt = 1): Promise<Trace> {
+export async function endAttempt(
+  interceptor: TestInterceptor,
+  rolloutId = 'rollout-1',
+  attempt = 1,
+  atEnd: AtEnd = onTestFinished,
+): Promise<Trace> {
   const place = await interceptor.admin.revoke(rolloutId, attempt, never);
-  const blobs = fileBlobs(await temporaryFolder());
+  const blobs = fileBlobs(await temporaryFolder(atEnd));
   const sink = memorySink();
-  const { projector } = runProjector(journalDirectory(interceptor.directory), sink, blobs);
+  const { projector } = runProjector(journalDirectory(interceptor.directory), sink, blobs, atEnd);
   await projector.drain(place, never);
   return { calls: await sink.list(rolloutId), blobs };
 }

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codexBinary } from '../../support/codex.ts';
+import { codex as codexAgent } from '../../../src/agents/codex.ts';
+import { toolboxFolder } from '../../support/toolbox.ts';
 import { type TestInterceptor, temporaryFolder } from './interceptor.ts';
 
 const configuration = ({ url }: TestInterceptor, model: string): string => `
@@ -38,7 +39,7 @@ export async function runCodex(interceptor: TestInterceptor, token: string, mode
   await mkdir(join(home, '.codex'));
   await writeFile(join(home, '.codex', 'config.toml'), configuration(interceptor, model));
   const flags = ['exec', '--json', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox'];
-  const codex = spawn(await codexBinary(), [...flags, 'Make hello.txt.'], {
+  const codex = spawn(join(await toolboxFolder(codexAgent), 'bin', 'codex'), [...flags, 'Make hello.txt.'], {
     cwd: work,
     env: { PATH: process.env['PATH'], HOME: home, HARBOR_KEY: token },
     stdio: ['ignore', 'pipe', 'ignore'],

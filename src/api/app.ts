@@ -6,6 +6,7 @@ import { problemHandler, unknownRoute } from './problems.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { healthRoutes } from './routes/health.ts';
+import { instanceRoutes } from './routes/instances.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 
@@ -21,6 +22,7 @@ export function createApi(deps: ApiDeps): Express {
     authenticate(deps.store.apiKeys),
     deploymentRoutes(deps),
     buildRoutes(deps),
+    instanceRoutes(deps),
     rolloutRoutes(deps),
     rolloutFileRoutes(deps),
   );

@@ -18,11 +18,10 @@ const closedStatuses = ['completed', 'failed', 'cancelled'] as const satisfies r
 export const isClosed = (status: RolloutStatus): boolean =>
   (closedStatuses as readonly RolloutStatus[]).includes(status);
 
-/** 32 bits hold it. */
-const largestSeed = 2 ** 31 - 1;
+const [leastSeed, largestSeed] = limits.seed;
 const seedSchema = z
   .int('must be a whole number')
-  .min(-largestSeed, `must be at least ${-largestSeed}`)
+  .min(leastSeed, `must be at least ${leastSeed}`)
   .max(largestSeed, `must be at most ${largestSeed}`)
   .nullish();
 

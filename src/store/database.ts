@@ -3,6 +3,7 @@ import { CamelCasePlugin, Kysely, PGliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { HarborError } from '../model/errors.ts';
 import * as first from './migrations/0001-first.ts';
+import * as instances from './migrations/0002-instances.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -22,7 +23,8 @@ export async function openEmbeddedDatabase(folder: string | undefined): Promise<
 }
 
 async function migrate(db: Db): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ '0001-first': first }) } });
+  const migrations = { '0001-first': first, '0002-instances': instances };
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName ?? 'a migration';

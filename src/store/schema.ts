@@ -25,6 +25,7 @@ export interface Database {
   generations: GenerationsTable;
   tasks: TasksTable;
   builds: BuildsTable;
+  instances: InstancesTable;
   snapshots: SnapshotsTable;
   contentGenerations: ContentGenerationsTable;
   rollouts: RolloutsTable;
@@ -106,6 +107,12 @@ interface BuildsTable {
   createdAt: Generated<Date>;
   startedAt: Date | null;
   endedAt: Date | null;
+}
+
+interface InstancesTable {
+  deploymentId: string;
+  seed: number;
+  createdAt: Generated<Date>;
 }
 
 interface SnapshotsTable {

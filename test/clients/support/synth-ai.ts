@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { afterAll, beforeAll } from 'vitest';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { parseJson } from '../../../src/model/json.ts';
 import { pythonWith } from '../../support/python.ts';
 import { useServer } from '../../support/running.ts';

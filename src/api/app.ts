@@ -7,6 +7,7 @@ import { buildRoutes } from './routes/builds.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { healthRoutes } from './routes/health.ts';
 import { instanceRoutes } from './routes/instances.ts';
+import { rolloutEventRoutes } from './routes/rollout-events.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 
@@ -24,6 +25,7 @@ export function createApi(deps: ApiDeps): Express {
     buildRoutes(deps),
     instanceRoutes(deps),
     rolloutRoutes(deps),
+    rolloutEventRoutes(deps),
     rolloutFileRoutes(deps),
   );
   app.use(unknownRoute);

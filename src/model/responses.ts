@@ -4,7 +4,7 @@ import { buildStatuses, deploymentLimitsSchema, deploymentStatuses, entrypointMo
 import { jsonObjectSchema } from './json.ts';
 import { rolloutStatuses, trustLevels } from './rollout.ts';
 
-const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
+export const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
 
 /** Every error. `detail` is for people; the existing client prints it. */
 export const problemSchema = z.object({
@@ -89,7 +89,7 @@ const usageSchema = z.object({
   cost_usd: z.number().nullable(),
 });
 
-const failureSchema = z.object({ class: z.string(), message: z.string() });
+export const failureSchema = z.object({ class: z.string(), message: z.string() });
 const seconds = z.number().nonnegative().nullable();
 
 const timingsSchema = z.object({
@@ -99,6 +99,9 @@ const timingsSchema = z.object({
   evaluate_s: seconds,
   total_s: seconds,
 });
+
+/** Tokens of one call. */
+export const callUsageSchema = usageSchema.omit({ llm_calls: true, cost_usd: true });
 
 /** One LLM call without its bodies. */
 const callSummarySchema = z.object({
@@ -111,7 +114,7 @@ const callSummarySchema = z.object({
   http_status: z.int().nullable(),
   stop_reason: z.string().nullable(),
   retry_of: z.string().nullable(),
-  usage: usageSchema.omit({ llm_calls: true, cost_usd: true }).nullable(),
+  usage: callUsageSchema.nullable(),
   cost_usd: z.number().nullable(),
   started_at: timestamp,
   ttfb_ms: z.number().nullable(),

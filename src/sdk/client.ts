@@ -7,6 +7,7 @@ import {
   instancesBuildSchema,
   instancesCreatedSchema,
 } from '../model/instance.ts';
+import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
   type ArtifactList,
@@ -27,6 +28,7 @@ import {
 import type { RolloutStatus, rolloutRequestSchema } from '../model/rollout.ts';
 import { type Http, type HttpOptions, createHttp } from './http.ts';
 import { listedObjects } from './listed-objects.ts';
+import { parseEvents } from './rollout-events.ts';
 import { uploadBody } from './upload-body.ts';
 
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
@@ -150,6 +152,16 @@ export class HarborClient {
     const { stream, attempt, offset, follow, signal } = log;
     const query = { stream, attempt, offset, follow: follow ? 1 : undefined };
     return this.#http.bytes(`${rolloutPath(id)}/logs`, { query, signal });
+  }
+
+  /** What happens in a rollout, from behind `after` on, as it happens; ends when the rollout is closed and all is told. */
+  events(
+    id: string,
+    options: { readonly after?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<EventResponse> {
+    const { after = 0, signal } = options;
+    const headers = { accept: 'text/event-stream' };
+    return parseEvents(this.#http.bytes(`${rolloutPath(id)}/events`, { query: { after }, headers, signal }));
   }
 
   /** Every recorded LLM call in order, one at a time: a trace may be larger than memory. */

@@ -8,6 +8,7 @@ import type {
   TaskLayout,
 } from '../model/deployment.ts';
 import type { Egress } from '../model/egress.ts';
+import type { EventContent, EventType } from '../model/event.ts';
 import type { FailureClass } from '../model/failures.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RolloutResult } from '../model/result.ts';
@@ -35,6 +36,8 @@ export interface Database {
   logs: LogsTable;
   logChunks: LogChunksTable;
   artifacts: ArtifactsTable;
+  events: EventsTable;
+  eventStreams: EventStreamsTable;
 }
 
 interface ApiKeysTable {
@@ -235,4 +238,23 @@ interface ArtifactsTable {
   bytes: number;
   ref: string;
   createdAt: Generated<Date>;
+}
+
+/** Only ever added to. */
+interface EventsTable {
+  rolloutId: string;
+  /** Without a gap within the rollout. */
+  seq: number;
+  key: string;
+  type: EventType;
+  attempt: number;
+  at: Generated<Date>;
+  data: JsonColumn<EventContent>;
+}
+
+/** How far a stream of output was told as events. */
+interface EventStreamsTable {
+  rolloutId: string;
+  stream: string;
+  position: number;
 }

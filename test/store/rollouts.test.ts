@@ -17,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 beforeEach(async () => {
+  await store.db.deleteFrom('events').execute();
   await store.db.deleteFrom('rollouts').execute();
 });
 

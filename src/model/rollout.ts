@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { egressSchema } from './egress.ts';
 import { rolloutIdPattern } from './ids.ts';
+import { jsonSchema } from './json.ts';
 import { limits } from './limits.ts';
 
 export const rolloutStatuses = [
@@ -63,7 +64,7 @@ export const rolloutRequestSchema = z.object({
       seed: seedSchema,
       env_name: z.string().nullish(),
       env_id: z.string().nullish(),
-      config: z.record(z.string(), z.json()).default({}),
+      config: z.record(z.string(), jsonSchema).default({}),
     })
     .prefault({}),
   /** The global form's place for the seed. */
@@ -102,6 +103,11 @@ export const rolloutInputSchema = rolloutRequestSchema.extend({
   /** Id or name. */
   deployment: z.string().min(1),
   organization: z.string().min(1).default('default'),
+});
+
+/** Body of the global `/rollout`. */
+export const globalRolloutRequestSchema = rolloutRequestSchema.extend({
+  deployment_id: z.string('is missing').min(1, 'must not be empty').describe('Id or name.'),
 });
 
 /**

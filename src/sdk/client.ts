@@ -10,17 +10,19 @@ import {
 import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
-  type ArtifactList,
   type DeploymentResponse,
   type DeploymentStatusResponse,
   type DeploymentSummary,
-  type RolloutResponse,
-  acceptedSchema,
-  artifactListSchema,
   buildStartedSchema,
   deploymentListSchema,
   deploymentSchema,
   deploymentStatusSchema,
+} from '../model/deployment-responses.ts';
+import {
+  type ArtifactList,
+  type RolloutResponse,
+  acceptedSchema,
+  artifactListSchema,
   rolloutListSchema,
   rolloutSchema,
   traceSchema,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { jsonObjectSchema, parseJson } from '../../src/model/json.ts';
-import { deploymentStatusSchema, rolloutSchema } from '../../src/model/responses.ts';
+import { deploymentStatusSchema } from '../../src/model/deployment-responses.ts';
+import { rolloutSchema } from '../../src/model/responses.ts';
 import { start } from '../support/running.ts';
 import { useSynthAi } from './support/synth-ai.ts';
 

@@ -21,10 +21,10 @@ import { presentBuild, presentDeployment, presentSummary } from '../present-depl
 import { conflict, notFound } from '../problems.ts';
 import { type ReceivedUpload, storeContent, uploadReceiver } from '../uploads.ts';
 
-const listQuery = z.object({
+export const deploymentListQuery = z.object({
   ...pageQuery,
-  status: z.enum(deploymentStatuses).optional(),
-  name: z.string().optional(),
+  status: z.enum(deploymentStatuses).optional().describe('Only those.'),
+  name: z.string().optional().describe('Only the one of this name.'),
 });
 
 export function deploymentRoutes(deps: ApiDeps): Router {
@@ -65,7 +65,7 @@ export function deploymentRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/deployments', async (request, response) => {
-    const query = queryOf(request, listQuery);
+    const query = queryOf(request, deploymentListQuery);
     const rows = await store.deployments.list(organizationOf(response), query);
     response.json({ deployments: rows.map(presentSummary), limit: query.limit, offset: query.offset });
   });

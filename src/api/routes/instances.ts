@@ -14,10 +14,10 @@ import { findDeployment } from './deployments.ts';
 const [, most] = limits.instances;
 
 /** All of them, unless a page is asked for: the existing client knows of no pages here. */
-const listQuery = z.object({
-  limit: wholeNumber(1, most).default(most),
+export const instanceListQuery = z.object({
+  limit: wholeNumber(1, most).default(most).describe('How many at most.'),
   offset: pageQuery.offset,
-  status: z.enum(deploymentStatuses).optional(),
+  status: z.enum(deploymentStatuses).optional().describe('Only those; the counts are of all.'),
 });
 
 export function instanceRoutes(deps: ApiDeps): Router {
@@ -41,7 +41,7 @@ export function instanceRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/deployments/:key/instances', async (request, response) => {
-    const { status, ...page } = queryOf(request, listQuery);
+    const { status, ...page } = queryOf(request, instanceListQuery);
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
     const which = rowsOf(deployment, status);
     const rows = which ? await store.instances.list(deployment, { ...page, ...which }) : [];

@@ -1,7 +1,13 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import { agentLogId, testsLogId } from '../../model/ids.ts';
-import { isClosed, type RolloutRequest, rolloutRequestSchema, rolloutStatuses } from '../../model/rollout.ts';
+import {
+  globalRolloutRequestSchema,
+  isClosed,
+  type RolloutRequest,
+  rolloutRequestSchema,
+  rolloutStatuses,
+} from '../../model/rollout.ts';
 import type { DeploymentRow } from '../../store/deployments.ts';
 import type { RolloutRow } from '../../store/rollouts.ts';
 import { organizationOf } from '../auth.ts';
@@ -17,16 +23,15 @@ import { logQuery } from './builds.ts';
 import { findDeployment } from './deployments.ts';
 import type { Request, Response } from 'express';
 
-const listQuery = z.object({
+export const rolloutListQuery = z.object({
   ...pageQuery,
-  deployment: z.string().optional(),
-  status: z.enum(rolloutStatuses).optional(),
+  deployment: z.string().optional().describe('Only those of this deployment, by id or name.'),
+  status: z.enum(rolloutStatuses).optional().describe('Only those.'),
 });
-const globalRequestSchema = rolloutRequestSchema.extend({ deployment_id: z.string().min(1) });
-const rolloutLogQuery = z.object({
+export const rolloutLogQuery = z.object({
   ...logQuery,
-  stream: z.enum(['agent', 'tests']).default('agent'),
-  attempt: wholeNumber(1, 1000).optional(),
+  stream: z.enum(['agent', 'tests']).default('agent').describe('Whose output.'),
+  attempt: wholeNumber(1, 1000).optional().describe('Of which attempt; absent: the last.'),
 });
 
 export function rolloutRoutes(deps: ApiDeps): Router {
@@ -39,12 +44,12 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   });
 
   router.post('/rollout', async (request, response) => {
-    const { deployment_id, ...body } = await bodyOf(request, globalRequestSchema);
+    const { deployment_id, ...body } = await bodyOf(request, globalRolloutRequestSchema);
     await run(request, response, await findDeployment(deps, organizationOf(response), deployment_id), body);
   });
 
   router.get('/rollouts', async (request, response) => {
-    const { deployment, ...query } = queryOf(request, listQuery);
+    const { deployment, ...query } = queryOf(request, rolloutListQuery);
     const organization = organizationOf(response);
     const deploymentId = deployment && (await findDeployment(deps, organization, deployment)).id;
     const rows = await store.rollouts.list(organization, { ...query, deploymentId });

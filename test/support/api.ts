@@ -34,6 +34,9 @@ export interface Ask {
 
 /** The HTTP API on a real store and a real Temporal server, without a worker: what is started stays where it is. */
 export interface TestApi {
+  readonly url: string;
+  /** A key of the organization `default`. */
+  readonly key: string;
   readonly store: TestStore;
   readonly temporal: Client;
   readonly uploadsFolder: string;
@@ -98,13 +101,14 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
       expectDeclared(methodOf(ask), path, { ...answer, contentType: answer.headers['content-type'] });
       return answer;
     };
-    return { temporal, open, ask: asked };
+    return { url: `http://127.0.0.1:${port}`, temporal, open, ask: asked };
   };
 
   const connection = await Connection.connect({ address: server.address });
   held.defer(() => connection.close());
   return {
     ...(await serve(connection)),
+    key,
     store,
     uploadsFolder,
     foreignKey,

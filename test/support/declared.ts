@@ -33,10 +33,16 @@ function expectContent(id: string, { content }: DeclaredAnswer, { status, conten
   const type = contentType?.split(';')[0] ?? '';
   const schema = content[type] ?? content['*/*'];
   if (schema === undefined) throw new Error(`${what}: declared are ${Object.keys(content).join(', ')}`);
-  if (type !== 'application/json' || !schema) return;
-  const given = parseJson(text, z.json());
-  // What a schema does not know, it leaves out.
-  expect({ what, body: schema.parse(given) }).toEqual({ what, body: given });
+  for (const json of schema ? jsonIn(type, text) : []) {
+    const given = parseJson(json, z.json());
+    // What a schema does not know, it leaves out.
+    expect({ what, body: schema?.parse(given) }).toEqual({ what, body: given });
+  }
+}
+
+function jsonIn(type: string, text: string): readonly string[] {
+  if (type === 'application/json') return [text];
+  return type === 'text/event-stream' ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => data) : [];
 }
 
 function expectProblem({ status, text }: GivenAnswer): void {

@@ -90,5 +90,13 @@ function withoutEmpty(described: JsonObject): JsonObject {
 
 function describeContent(type: string, schema: z.ZodType | null): JsonObject {
   if (schema === null) return {};
-  return { schema: type === 'application/json' ? reference(schema) : jsonSchemaOf(schema, 'output') };
+  if (type === 'application/json') return { schema: reference(schema) };
+  return { schema: type === 'text/event-stream' ? serverSentEvent(schema) : jsonSchemaOf(schema, 'output') };
+}
+
+/** One of the stream: before OpenAPI 3.2 there is no other way to say what a stream is made of. */
+function serverSentEvent(data: z.ZodType): JsonObject {
+  const json = { type: 'string', contentMediaType: 'application/json', contentSchema: reference(data) };
+  const properties = { id: { type: 'string' }, event: { type: 'string' }, data: json };
+  return { type: 'object', required: Object.keys(properties), properties };
 }

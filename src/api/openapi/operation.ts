@@ -48,7 +48,7 @@ export type Answers = Readonly<Record<number, Answer>>;
 
 export interface Answer {
   readonly description: string;
-  /** By media type; null: bytes of whatever kind. */
+  /** By media type; null: bytes of whatever kind; of a stream of events the schema of each one's data. */
   readonly content?: Readonly<Record<string, z.ZodType | null>>;
   /** Headers that are always there, and what they say. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventListSchema } from '../../../model/event-responses.ts';
+import { eventListSchema, eventSchema } from '../../../model/event-responses.ts';
 import { artifactListSchema, traceSchema } from '../../../model/responses.ts';
 import { eventsQuery } from '../../routes/rollout-events.ts';
 import { rolloutLogQuery } from '../../routes/rollouts.ts';
@@ -34,7 +34,7 @@ export const evidenceOperations: readonly Operation[] = [
     answers: {
       200: {
         description: 'The events.',
-        content: { 'text/event-stream': z.string(), 'application/json': eventListSchema },
+        content: { 'text/event-stream': eventSchema, 'application/json': eventListSchema },
       },
       204: { description: 'The rollout has ended, and all was told: do not connect again.' },
       ...refusals(...keyed, 404),

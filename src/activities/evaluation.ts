@@ -1,18 +1,18 @@
 import { HarborError, toFailure } from '../model/errors.ts';
 import { attemptKey, sandboxName } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import type { AttemptRef, Evaluation } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
+import { FileKeeper } from './kept-files.ts';
 import { collectLeftovers } from './leftovers.ts';
 import { ownResultOf } from './own-result.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { outcomeOf, rewardsOf } from './rewards.ts';
 import { harborFolder, testsFolder, verifierFolder } from './sandbox-layout.ts';
-import { readTarFiles, renamedTar } from './tar-files.ts';
+import { renamedTar } from './tar-files.ts';
 
 /**
  * Judges what the agent left. Held-back tests, where the task has them, alone count; else what the image's own entrypoint
@@ -169,23 +169,5 @@ async function verdictFiles(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Buffer>> {
   const tar = await provider.get(sandbox, verifierFolder, signal);
-  if (!tar) return new Map();
-  const files = await readTarFiles(tar, { fileBytes: limits.resultBytes, files: 100 });
-  for (const [name, content] of files) {
-    const ref = await store.blobs.put(content);
-    await store.artifacts.add({
-      rolloutId,
-      attempt,
-      name: `verifier/${name}`,
-      contentType: contentType(name),
-      bytes: content.length,
-      ref,
-    });
-  }
-  return files;
-}
-
-function contentType(name: string): string {
-  if (name.endsWith('.json')) return 'application/json';
-  return name.endsWith('.xml') ? 'application/xml' : 'text/plain; charset=utf-8';
+  return tar ? new FileKeeper(store, { rolloutId, attempt }).keepFolder(tar, 'verifier') : new Map();
 }

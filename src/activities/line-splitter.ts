@@ -13,6 +13,7 @@ export class LineSplitter {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #position = 0;
+  #lineStart = 0;
 
   /** The lines that end in this chunk. */
   *push(chunk: Buffer): Generator<Line> {
@@ -24,6 +25,14 @@ export class LineSplitter {
       yield this.#take();
     }
     this.#keep(rest);
+  }
+
+  /** Passes over a chunk; the place behind its last line end, or behind that of an earlier one. */
+  skip(chunk: Buffer): number {
+    this.#position += chunk.length;
+    const last = chunk.lastIndexOf(lineEnd);
+    if (last >= 0) this.#lineStart = this.#position - chunk.length + last + 1;
+    return this.#lineStart;
   }
 
   /** What stands behind the last line end. */
@@ -42,6 +51,7 @@ export class LineSplitter {
     const line = Buffer.concat(this.#pieces).toString('utf8').replace(/\r$/, '');
     this.#pieces = [];
     this.#bytes = 0;
+    this.#lineStart = this.#position;
     return { line, end: this.#position };
   }
 }

@@ -59,7 +59,9 @@ export class OutputTeller {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    for (const { line, end } of this.#lines.push(chunk)) this.#take(line, end);
+    // Of what is not told any more, only the place counts: it may be hundreds of megabytes.
+    if (this.#count > mostEvents) this.#upTo = Math.max(this.#upTo, this.#lines.skip(chunk));
+    else for (const { line, end } of this.#lines.push(chunk)) this.#take(line, end);
     if (this.#pending.length >= flushEvents) await this.flush();
     else if (this.#upTo > this.#told) {
       this.#timer ??= setTimeout(() => void this.flush().catch(() => {}), flushMilliseconds);

@@ -23,6 +23,8 @@ export interface RolloutPlan {
   readonly settings: TaskSettings;
   readonly testsRef: string | null;
   readonly script: Task['script'];
+  /** Paths in the sandbox to keep, relative to the working directory or absolute. */
+  readonly artifacts: readonly string[];
 }
 
 /** A stored rollout with all that belongs to it. */
@@ -63,6 +65,7 @@ export async function planRollout(
     generation: generation.generation,
     snapshotName: snapshot.name,
     traceCorrelationId: request.trace_correlation_id ?? id,
+    comparison: request.comparison_id ?? null,
     seed: plan.seed,
     agent: plan.agent.name,
     model: plan.model,
@@ -119,6 +122,7 @@ async function derivePlan(
     settings,
     testsRef: task?.testsRef ?? null,
     script: task?.script ?? null,
+    artifacts: [...new Set([...request.artifacts, ...(settings.artifacts ?? [])])],
   };
 }
 

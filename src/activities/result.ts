@@ -91,7 +91,7 @@ async function detailsOf(store: Store, rolloutId: string, attempt: number): Prom
   const artifact = (await store.artifacts.list(rolloutId)).find(
     (one) => one.attempt === attempt && one.name === resultArtifact,
   );
-  if (!artifact) return {};
+  if (!artifact?.ref) return {};
   return ownResultOf((await store.blobs.get(artifact.ref)).toString('utf8'))?.details ?? {};
 }
 

@@ -25,11 +25,18 @@ export const limits = {
   diskMb: [1024, 102_400, 10_240],
   /** Seconds for the tests where the task names none, and at most. */
   testsTimeoutSeconds: [1, 7200, 600],
+  /** Policies that one request may compare. */
+  policies: 8,
   /** Seconds a synchronous rollout waits for a place before 429. */
   capacityWaitSeconds: 30,
   listPage: [1, 500, 50],
   /** Bytes of result.json or a reward file that are read. */
   resultBytes: 1024 * 1024,
+  /** Artifacts that a request may name, and files that its tests may leave; bytes of each, and of all of an attempt. */
+  artifacts: 100,
+  artifactBytes: 256 * 1024 * 1024,
+  artifactsBytes: 1024 * 1024 * 1024,
+  artifactPathLength: 1024,
   /** Changed files that a diff shows in full, and bytes of each. */
   diffFiles: 200,
   diffFileBytes: 1024 * 1024,

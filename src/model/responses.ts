@@ -1,6 +1,7 @@
 /** What the HTTP API answers. The routes build it, the client and the CLI read it, and the API's description is made of it. */
 import { z } from 'zod';
 import { jsonObjectSchema, jsonSchema } from './json.ts';
+import { overrideStatusSchema } from './override-responses.ts';
 import { rolloutStatuses, trustLevels } from './rollout.ts';
 
 export const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
@@ -83,6 +84,7 @@ const rewardInfoSchema = z.object({
 export const rolloutSchema = z.object({
   id: z.string(),
   trace_correlation_id: z.string(),
+  comparison_id: z.string().nullable().describe('Shared by rollouts that are to be compared.'),
   deployment_id: z.string(),
   deployment: z.string().describe("The deployment's name."),
   generation: z.int().describe('Of the deployment, when the rollout was made; it keeps it.'),
@@ -118,7 +120,10 @@ export const rolloutSchema = z.object({
   // The existing client fails on a list.
   artifact: z.null().describe('Always null: `GET …/artifacts` has them.'),
   inference_url: z.null(),
-  override_application_results: z.null(),
+  override_application_results: z
+    .array(overrideStatusSchema)
+    .nullable()
+    .describe('Of the last attempt; null where nothing was to be overlaid.'),
   execution_metadata: jsonObjectSchema,
   attempts: z.array(
     z.object({
@@ -143,7 +148,9 @@ export const unrewardedSchema = rolloutSchema.extend({
 export const refusedRolloutSchema = z.union([unrewardedSchema, problemSchema]);
 
 export const rolloutListSchema = z.object({
-  rollouts: z.array(rolloutSchema.omit({ trace: true, attempts: true })).describe('Newest first.'),
+  rollouts: z
+    .array(rolloutSchema.omit({ trace: true, attempts: true, override_application_results: true }))
+    .describe('Newest first.'),
   ...page,
 });
 
@@ -175,8 +182,9 @@ export const artifactListSchema = z.object({
       attempt: z.int(),
       content_type: z.string(),
       size_bytes: z.int(),
-      sha256: z.string(),
-      url: z.string().describe('Where its bytes are, on this server.'),
+      sha256: z.string().nullable(),
+      url: z.string().nullable().describe('Where its bytes are, on this server; null where they were not kept.'),
+      omitted: z.string().nullable().describe('Why it was not kept.'),
     }),
   ),
 });
@@ -189,3 +197,19 @@ export const acceptedSchema = z.object({
   status: z.enum(rolloutStatuses),
   url: z.string().describe('Where the rollout is, on this server.'),
 });
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+/** Answers of a request with several `policies`, in their order: `202` and, once all have ended, `200`. */
+export const acceptedComparisonSchema = z.object({
+  comparison_id: z.string(),
+  rollouts: z.array(acceptedSchema),
+  url: z.string(),
+});
+export const comparisonSchema = z.object({
+  comparison_id: z.string(),
+  rollouts: z.array(rolloutSchema).describe('Some may have ended without a reward; each says for itself.'),
+});
+
+/** What the rollout routes answer, to a request for one and to one for several. */
+export const endedSchema = z.union([rolloutSchema, comparisonSchema]);
+export const startedSchema = z.union([acceptedSchema, acceptedComparisonSchema]);

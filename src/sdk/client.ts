@@ -19,6 +19,7 @@ import {
   deploymentStatusSchema,
 } from '../model/deployment-responses.ts';
 import {
+  type Accepted,
   type ArtifactList,
   type RolloutResponse,
   acceptedSchema,
@@ -37,7 +38,6 @@ export type NewDeployment = z.input<typeof createDeploymentSchema>;
 export type NewBuild = z.input<typeof buildDeploymentSchema>;
 export type NewRollout = z.input<typeof rolloutRequestSchema>;
 export type NewInstances = z.input<typeof createInstancesSchema>;
-export type Accepted = z.infer<typeof acceptedSchema>;
 export type BuildStarted = z.infer<typeof buildStartedSchema>;
 export type InstancesCreated = z.infer<typeof instancesCreatedSchema>;
 export type InstancesBuild = z.infer<typeof instancesBuildSchema>;
@@ -141,9 +141,16 @@ export class HarborClient {
 
   /** Newest first. */
   async rollouts(
-    filter: Page & { readonly deployment?: string | undefined; readonly status?: RolloutStatus | undefined } = {},
+    filter: Page & {
+      readonly deployment?: string | undefined;
+      readonly status?: RolloutStatus | undefined;
+      /** Only those that share this mark. */
+      readonly comparison?: string | undefined;
+    } = {},
   ): Promise<readonly RolloutSummary[]> {
-    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query: { ...filter } })).rollouts;
+    const { comparison, ...others } = filter;
+    const query = { ...others, comparison_id: comparison };
+    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query })).rollouts;
   }
 
   /** Output of the agent or of the tests; of the last attempt unless one is named. */

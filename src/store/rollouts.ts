@@ -17,6 +17,7 @@ export interface PlannedRollout {
   readonly generation: number;
   readonly snapshotName: string;
   readonly traceCorrelationId: string;
+  readonly comparison: string | null;
   readonly seed: number | null;
   readonly agent: string;
   readonly model: string | null;
@@ -70,6 +71,7 @@ export interface RolloutFilter {
   readonly limit: number;
   readonly offset: number;
   readonly deploymentId?: string | undefined;
+  readonly comparison?: string | undefined;
   readonly status?: RolloutStatus | undefined;
 }
 
@@ -107,9 +109,10 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
 
     find: (id) => db.selectFrom('rollouts').selectAll().where('id', '=', id).executeTakeFirst(),
 
-    list(organization, { limit, offset, deploymentId, status }) {
+    list(organization, { limit, offset, deploymentId, comparison, status }) {
       let query = db.selectFrom('rollouts').selectAll().where('organization', '=', organization);
       if (deploymentId) query = query.where('deploymentId', '=', deploymentId);
+      if (comparison) query = query.where('comparison', '=', comparison);
       if (status) query = query.where('status', '=', status);
       return query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).offset(offset).execute();
     },

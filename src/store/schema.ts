@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CallStatus, Dialect } from '../model/call.ts';
+import type { OverrideResult } from '../model/context-override.ts';
 import type {
   BuildStatus,
   DeploymentLimits,
@@ -142,6 +143,8 @@ interface RolloutsTable {
   generation: number;
   snapshotName: string;
   traceCorrelationId: string;
+  /** A mark that rollouts share which are to be compared. */
+  comparison: string | null;
   seed: number | null;
   agent: string;
   model: string | null;
@@ -174,6 +177,7 @@ interface AttemptsTable {
   /** While the sandbox is paused, and milliseconds that it was before: they count in no timeout. */
   pausedAt: Date | null;
   pausedMs: Generated<number>;
+  overrides: NullableJson<readonly OverrideResult[]>;
   failureClass: FailureClass | null;
   failureMessage: string | null;
 }
@@ -236,7 +240,9 @@ interface ArtifactsTable {
   name: string;
   contentType: string;
   bytes: number;
-  ref: string;
+  /** null: it was not kept, and `omitted` says why. */
+  ref: string | null;
+  omitted: string | null;
   createdAt: Generated<Date>;
 }
 

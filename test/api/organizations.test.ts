@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   const ref = await store.blobs.put(Buffer.from('ours'));
   const artifact = { name: 'a.txt', contentType: 'text/plain', bytes: 4, ref };
-  await store.artifacts.add({ rolloutId: 'our-rollout', attempt: 1, ...artifact });
+  await store.artifacts.add({ rolloutId: 'our-rollout', attempt: 1, ...artifact, omitted: null });
 });
 
 /** Every route to something that belongs to somebody. */

@@ -25,6 +25,7 @@ beforeEach(async () => {
     generation: 1,
     snapshotName: 'snapshot-of-env',
     traceCorrelationId: id,
+    comparison: null,
     seed: 1,
     agent: 'codex',
     model: 'gpt',

@@ -32,6 +32,7 @@ async function insert(): Promise<string> {
     generation: 1,
     snapshotName: 'snapshot',
     traceCorrelationId: id,
+    comparison: null,
     seed: 1,
     agent: 'codex',
     model: 'gpt-5-mini',

@@ -19,18 +19,22 @@ import {
 import { type JsonObject, jsonSchema } from '../../model/json.ts';
 import { limits } from '../../model/limits.ts';
 import {
+  acceptedComparisonSchema,
   acceptedSchema,
   artifactListSchema,
   callSummarySchema,
+  comparisonSchema,
+  endedSchema,
   problemSchema,
   refusedRolloutSchema,
   rolloutListSchema,
   rolloutSchema,
+  startedSchema,
   traceSchema,
   unrewardedSchema,
   usageSchema,
 } from '../../model/responses.ts';
-import { globalRolloutRequestSchema, rolloutRequestSchema } from '../../model/rollout.ts';
+import { globalRolloutRequestSchema, rolloutBodySchema } from '../../model/rollout.ts';
 import { livenessSchema, readinessSchema, serviceSchema } from '../../model/service-responses.ts';
 import { sizeText } from '../intake/refusal.ts';
 import { componentsOf, type NamedSchemas, refTo } from './json-schema.ts';
@@ -54,7 +58,7 @@ const requests: NamedSchemas = {
   CreateDeployment: createDeploymentBody,
   BuildDeployment: buildDeploymentBody,
   CreateInstances: createInstancesSchema,
-  RolloutRequest: rolloutRequestSchema,
+  RolloutRequest: rolloutBodySchema,
   GlobalRolloutRequest: globalRolloutRequestSchema,
 };
 
@@ -77,6 +81,10 @@ const answers: NamedSchemas = {
   UnrewardedRollout: unrewardedSchema,
   RefusedRollout: refusedRolloutSchema,
   RolloutAccepted: acceptedSchema,
+  Comparison: comparisonSchema,
+  ComparisonAccepted: acceptedComparisonSchema,
+  Ended: endedSchema,
+  Started: startedSchema,
   RolloutList: rolloutListSchema,
   Event: eventSchema,
   EventList: eventListSchema,

@@ -54,7 +54,15 @@ async function workOn(store: TestStore, { id, call, name }: Examples): Promise<v
     1,
   );
   const ref = await store.blobs.put(Buffer.from('diff --git a/a b/a\n'));
-  await store.artifacts.add({ rolloutId: id, attempt: 1, name, contentType: 'text/x-diff', bytes: 19, ref });
+  await store.artifacts.add({
+    rolloutId: id,
+    attempt: 1,
+    name,
+    contentType: 'text/x-diff',
+    bytes: 19,
+    ref,
+    omitted: null,
+  });
 }
 
 const plainCall: Omit<

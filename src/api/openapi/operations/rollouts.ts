@@ -1,11 +1,12 @@
 import {
-  acceptedSchema,
+  endedSchema,
   refusedRolloutSchema,
   rolloutListSchema,
   rolloutSchema,
+  startedSchema,
   unrewardedSchema,
 } from '../../../model/responses.ts';
-import { globalRolloutRequestSchema, rolloutRequestSchema } from '../../../model/rollout.ts';
+import { globalRolloutRequestSchema, rolloutBodySchema } from '../../../model/rollout.ts';
 import { rolloutListQuery } from '../../routes/rollouts.ts';
 import { json, keyed, refusals } from '../answers.ts';
 import type { Answers, HeaderParameter, Operation } from '../operation.ts';
@@ -33,9 +34,13 @@ const description =
   'Waits until the rollout has ended, unless `Prefer: respond-async` is sent; for a place among those that may run it waits 30 seconds at most. A rollout goes on when its caller hangs up. With a `rollout_id` of your own the same request may be sent again: it finds the first one. `limits.timeout_s` is the time of the agent alone, in seconds. `trace_correlation_id` is for your own records; it need not be unique.';
 
 const answers: Answers = {
-  200: json(rolloutSchema, 'It has ended, with a reward.', links()),
+  200: json(
+    endedSchema,
+    'It has ended, with a reward. Of several `policies`: all have ended, in whatever way.',
+    links(),
+  ),
   202: {
-    ...json(acceptedSchema, 'It is stored and will run.', links()),
+    ...json(startedSchema, 'It is stored and will run.', links()),
     headers: { Location: 'Where the rollout is.', 'Preference-Applied': 'Always `respond-async`.' },
   },
   ...refusals(...keyed, 404, 413, 415, 429, 503),
@@ -63,7 +68,7 @@ export const rolloutOperations: readonly Operation[] = [
     description,
     headers: [prefer],
     body: {
-      schema: rolloutRequestSchema,
+      schema: rolloutBodySchema,
       required: false,
       examples: {
         'a task of the deployment': { env: { seed: 1 }, policy: { config: { model: 'gpt-5-mini' } } },
@@ -71,6 +76,10 @@ export const rolloutOperations: readonly Operation[] = [
           policy: { config: { model: 'gpt-5-mini' } },
           prompt_template: { sections: [{ role: 'user', content: 'Make the tests pass.' }] },
           limits: { timeout_s: 600 },
+        },
+        'two models beside each other': {
+          env: { seed: 1 },
+          policies: [{ config: { model: 'gpt-5-mini' } }, { config: { model: 'gpt-5-nano' } }],
         },
       },
     },

@@ -4,12 +4,13 @@ import type { AgentRegistry } from '../agents/registry.ts';
 import type { EgressMode } from '../model/egress.ts';
 import { HarborError, invalid } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
-import type { PromptTemplate, RolloutRequest } from '../model/rollout.ts';
+import type { RolloutRequest } from '../model/rollout.ts';
 import type { Task, TaskSettings } from '../model/task.ts';
 import type { DeploymentRow, GenerationRow } from '../store/deployments.ts';
 import type { PlannedRollout, RolloutRow } from '../store/rollouts.ts';
 import type { SnapshotRow } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
+import { instructionOf } from './instruction.ts';
 
 /** Everything that running one rollout needs to know, derived from what the store holds; never stored itself. */
 export interface RolloutPlan {
@@ -98,7 +99,7 @@ async function derivePlan(
   const model = modelOf(request);
   const ownEntrypoint = !(asksForRunner(generation.entrypoint) && !snapshot.facts.hasRunRollout);
   const agent = ownEntrypoint ? agents.entrypoint : chooseAgent(agents, generation, request, model);
-  const instruction = instructionOf(request.prompt_template) ?? task?.instruction ?? null;
+  const instruction = instructionOf(request.prompt_template, task?.instruction ?? null);
   if (!ownEntrypoint && instruction === null) {
     throw invalid(
       'prompt_template',
@@ -186,13 +187,4 @@ function chooseAgent(
     throw invalid('policy.config.model', `${agent.name} cannot run ${model}`);
   }
   return agent;
-}
-
-function instructionOf(template: PromptTemplate | null | undefined): string | null {
-  const sections = (template?.sections ?? []).toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0));
-  const text = sections
-    .map((section) => section.content ?? section.pattern ?? '')
-    .filter((part) => part.trim() !== '')
-    .join('\n\n');
-  return text === '' ? null : text;
 }

@@ -1,11 +1,10 @@
 import { CancelledFailure } from '@temporalio/common';
-import type { CallRecord } from '../model/call.ts';
-import type { Failure } from '../model/failures.ts';
 import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import type { AttemptRow } from '../store/attempts.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
+import { agentFailure } from './agent-failure.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
@@ -37,7 +36,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
     failure:
       stopped === 'timeout'
         ? { class: 'agent_timeout', message: `the agent was stopped after ${rollout.plan.timeoutSeconds} seconds` }
-        : explain(rollout, end, output.tail, calls),
+        : agentFailure({ agent: rollout.plan.agent, end, outputTail: output.tail, calls }),
     llmCalls: calls.length,
     ...resources(end),
   };
@@ -129,47 +128,6 @@ const leastLookMs = 1000;
 function millisecondsLeft({ agentStartedAt, pausedMs }: AttemptRow, timeoutSeconds: number): number {
   const used = Date.now() - (agentStartedAt?.getTime() ?? Date.now()) - pausedMs;
   return Math.max(leastLookMs, Math.ceil(timeoutSeconds * 1000 - used));
-}
-
-function explain({ plan }: StoredRollout, end: CommandEnd, tail: string, calls: readonly CallRecord[]): Failure | null {
-  if (end.kind === 'cut-off') {
-    return {
-      class: 'sandbox_lost',
-      message: 'the agent was killed from outside: neither its process nor its exit code is left',
-    };
-  }
-  if (end.exitCode === 0) return null;
-  if (end.oomKills !== null && end.oomKills > 0) {
-    return {
-      class: 'out_of_memory',
-      message: `the agent ended with exit code ${end.exitCode} after the kernel killed ${end.oomKills} of its processes for want of memory`,
-    };
-  }
-  return (
-    providerFailure(calls) ??
-    plan.agent.explainFailure(tail, end.exitCode) ?? {
-      class: 'agent_failed',
-      message: `${plan.agent.name} ended with exit code ${end.exitCode}`,
-    }
-  );
-}
-
-/** An agent that gave up on its last call did so for the provider's sake. */
-function providerFailure(calls: readonly CallRecord[]): Failure | undefined {
-  const last = calls.at(-1);
-  if (last?.status === 'http_error') {
-    return {
-      class: 'model_provider_failed',
-      message: `the LLM provider answered ${last.httpStatus} to the agent's last call`,
-    };
-  }
-  if (last?.status === 'reset') {
-    return {
-      class: 'model_provider_failed',
-      message: "the LLM provider could not be reached for the agent's last call",
-    };
-  }
-  return undefined;
 }
 
 function resources(end: CommandEnd): Pick<AgentOutcome, 'peakMemoryMb' | 'cpuSeconds' | 'oomKills'> {

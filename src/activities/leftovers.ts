@@ -7,7 +7,7 @@ import type { ActivityDeps } from './deps.ts';
 import { diffOfWorkdir } from './diff.ts';
 import { FileKeeper } from './kept-files.ts';
 import type { StoredRollout } from './planning.ts';
-import { listChanges, outbox } from './sandbox-layout.ts';
+import { agentHome, listChanges, outbox } from './sandbox-layout.ts';
 import { readTarFiles } from './tar-files.ts';
 
 const diffArtifact = 'workdir.diff';
@@ -20,7 +20,8 @@ export interface Leftovers {
 }
 
 /**
- * Keeps what the agent left: the diff of its working directory, its result.json, and what was asked for. Before any test is
+ * Keeps what the agent left: the diff of its working directory, its result.json, what was asked for, and the
+ * agent's sessions. Before any test is
  * put in, which would change the directory; once only.
  */
 export async function collectLeftovers(
@@ -62,9 +63,24 @@ export async function collectLeftovers(
     const inSandbox = posix.resolve(workdir, path);
     await keeper.keepPath(provider, sandbox, inSandbox, `files${inSandbox}`, signal);
   }
+  await keepSessions(deps, rollout, keeper, sandbox, signal);
   // The last one, by which the next try knows that all are there.
   await keeper.keepContent(diffArtifact, 'text/x-diff; charset=utf-8', Buffer.from(diff));
   return { result: result?.toString('utf8') };
+}
+
+/** The agent's own record of its work, in its own format. */
+async function keepSessions(
+  { provider, agents }: ActivityDeps,
+  { plan }: StoredRollout,
+  keeper: FileKeeper,
+  sandbox: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const folder of agents.byName(plan.agent.name)?.sessionFiles ?? []) {
+    const tar = await provider.get(sandbox, posix.join(agentHome, folder), signal);
+    if (tar) await keeper.keepFolder(tar, `session/${folder}`);
+  }
 }
 
 /** An agent that was killed did not live to write its outbox; then it is written for it. */

@@ -46,10 +46,10 @@ export function planOverrides(request: RolloutRequest, workdir: string): readonl
 
 function planOverride(override: ContextOverride, overrideId: string, workdir: string): OverridePlan {
   const files: { path: string; content: string }[] = [];
-  const refusedFiles: Record<string, PartResult & { readonly bytes: number }> = {};
+  const refusedFiles: Record<string, OverrideResult['files'][string]> = {};
   for (const [path, content] of Object.entries(override.file_artifacts ?? {})) {
     const reason = whyNotFile(path, content, workdir);
-    if (reason) refusedFiles[path] = { ...reason, bytes: 0 };
+    if (reason) refusedFiles[path] = { ...reason, bytes: 0, places: [] };
     else files.push({ path, content });
   }
   const env: Record<string, string> = {};
@@ -98,7 +98,11 @@ export function overallStatus({
   files,
   preflight,
   env,
-}: Pick<OverrideResult, 'files' | 'preflight' | 'env'>): OverrideResult['status'] {
+}: {
+  readonly files: Readonly<Record<string, PartResult>>;
+  readonly preflight: PartResult | null;
+  readonly env: Readonly<Record<string, PartResult>>;
+}): OverrideResult['status'] {
   const parts = [...Object.values(files), ...(preflight ? [preflight] : []), ...Object.values(env)];
   const applied = parts.filter(({ status }) => status === 'applied').length;
   if (parts.length === 0) return 'skipped';

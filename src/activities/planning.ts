@@ -1,9 +1,12 @@
 import { ulid } from 'ulid';
 import type { Agent } from '../agents/agent.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
+import { readSettings } from '../agents/settings.ts';
 import type { EgressMode } from '../model/egress.ts';
 import { HarborError, invalid } from '../model/errors.ts';
+import { toJsonObject } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
+import { type ModelRef, readModel } from '../model/model-ref.ts';
 import type { RolloutRequest } from '../model/rollout.ts';
 import type { Task, TaskSettings } from '../model/task.ts';
 import type { DeploymentRow, GenerationRow } from '../store/deployments.ts';
@@ -15,7 +18,7 @@ import { instructionOf } from './instruction.ts';
 /** Everything that running one rollout needs to know, derived from what the store holds; never stored itself. */
 export interface RolloutPlan {
   readonly agent: Agent;
-  readonly model: string | null;
+  readonly model: ModelRef | null;
   readonly seed: number | null;
   readonly instruction: string | null;
   readonly timeoutSeconds: number;
@@ -69,7 +72,7 @@ export async function planRollout(
     comparison: request.comparison_id ?? null,
     seed: plan.seed,
     agent: plan.agent.name,
-    model: plan.model,
+    model: plan.model?.name ?? null,
     request,
   };
 }
@@ -159,17 +162,16 @@ function asksForRunner(entrypoint: string): boolean {
   return /^run_rollout(\s|$)/.test(entrypoint);
 }
 
-/** The model without its provider's prefix, as LiteLLM users write it: `openai/gpt-5-mini`. */
-function modelOf(request: RolloutRequest): string | null {
-  const named = request.policy.config.model ?? request.params?.model ?? null;
-  return named?.replace(/^(openai|anthropic)\//, '') ?? null;
+function modelOf({ policy, params }: RolloutRequest): ModelRef | null {
+  const named = policy.config.model ?? params?.model;
+  return named === undefined ? null : readModel(named, policy.config.provider);
 }
 
 function chooseAgent(
   agents: AgentRegistry,
   generation: GenerationRow,
   request: RolloutRequest,
-  model: string | null,
+  model: ModelRef | null,
 ): Agent {
   const fromMetadata = generation.metadata['agent_type'];
   const named =
@@ -180,11 +182,13 @@ function chooseAgent(
   const agent = named === undefined ? agents.forModel(model) : agents.byName(named);
   if (!agent) {
     throw named === undefined
-      ? invalid('policy.config.model', `no agent here runs ${model} yet`, `Agents: ${agents.names.join(', ')}.`)
+      ? invalid('policy.config.model', `no agent here runs ${model.name}`, `Agents: ${agents.names.join(', ')}.`)
       : invalid('policy.config.agent', `${named} is not an agent here`, `Agents: ${agents.names.join(', ')}.`);
   }
-  if (!agent.ownsModel(model)) {
-    throw invalid('policy.config.model', `${agent.name} cannot run ${model}`);
+  if (!agent.runsModel(model)) {
+    const able = agents.names.filter((name) => agents.byName(name)?.runsModel(model));
+    throw invalid('policy.config.model', `${agent.name} cannot run ${model.name}`, `Able: ${able.join(', ')}.`);
   }
+  readSettings(toJsonObject(request.policy.config));
   return agent;
 }

@@ -31,7 +31,7 @@ export async function provision(
     {
       rolloutId,
       attempt,
-      models: rollout.plan.model === null ? [] : [rollout.plan.model],
+      models: rollout.plan.model === null ? [] : [rollout.plan.model.name],
       script: rollout.plan.script,
     },
     scope.signal,

@@ -1,21 +1,19 @@
 import type { AgentEvent } from '../model/agent-event.ts';
-import type { Dialect } from '../model/call.ts';
 import type { Failure } from '../model/failures.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { ModelRef } from '../model/model-ref.ts';
 import type { SandboxFile, SnapshotFacts, Toolbox } from '../sandboxes/provider.ts';
 
 /**
- * The agent spec: everything Harbor has to know of a coding agent. An adapter is one file that exports one of these, and
- * one line in registry.ts.
+ * The agent spec: everything Harbor has to know of what works in a sandbox: a coding agent that Harbor brings (see
+ * {@link CodingAgent}), or the image's own command.
  */
 export interface Agent {
   readonly specificationVersion: 'agent-v1';
   /** What requests call it: `codex`. */
   readonly name: string;
-  /** The dialect in which it speaks to its model. */
-  readonly dialect: Dialect;
-  /** Which models it takes when a request names only a model. */
-  readonly ownsModel: (model: string) => boolean;
+  /** Whether it can work with such a model. */
+  readonly runsModel: (model: ModelRef) => boolean;
   /** Why it cannot run in such an image, in one sentence; undefined where it can. */
   readonly unsupportedIn: (facts: SnapshotFacts) => string | undefined;
   /** Its native binaries for such an image; absent where the image brings the agent itself. */
@@ -26,6 +24,29 @@ export interface Agent {
   readonly output?: () => OutputReader;
   /** What the agent itself said of its end, read from the last bytes of its output; undefined where it says nothing. */
   readonly explainFailure: (outputTail: string, exitCode: number) => Failure | undefined;
+}
+
+/** An agent that Harbor brings. An adapter is one file that exports one of these, and one line in registry.ts. */
+export interface CodingAgent extends Agent {
+  /** The model that it gets where nobody names one, as in the demo. */
+  readonly defaultModel: string;
+  /** Whether a request that names only this model means this agent. */
+  readonly ownsModel: (model: ModelRef) => boolean;
+  readonly toolbox: (facts: SnapshotFacts) => ToolboxSource;
+  readonly output: () => OutputReader;
+  /**
+   * Files of instructions that it reads in the working directory by itself, in groups: it reads all files of the first group of
+   * which one is there, and none of the others.
+   */
+  readonly instructions: readonly (readonly string[])[];
+  /** Folders in the working directory whose `<name>/SKILL.md` it finds. */
+  readonly skills: readonly string[];
+  /** What it reads as well, relative to its own folder: a file of instructions, and a folder of skills. */
+  readonly own: { readonly instructions: string; readonly skills: string };
+  /** What keeps its sessions, relative to its own folder. */
+  readonly sessionFiles: readonly string[];
+  /** Takes up a session that was cut off, in the sandbox where it lies; the rest is as in {@link prepare}. */
+  readonly resume: (run: AgentRun, sessionId: string) => AgentCommand;
 }
 
 /**
@@ -64,8 +85,9 @@ export interface AgentRun {
   readonly seed: number | null;
   /** What the agent shall do. null only for an image's own entrypoint, which may know by itself. */
   readonly instruction: string | null;
-  readonly model: string | null;
-  /** `policy.config`, less what Harbor itself reads of it. */
+  /** null only for an image's own entrypoint. */
+  readonly model: ModelRef | null;
+  /** `policy.config`, less what Harbor itself reads of it. Coding agents read it with settings.ts. */
   readonly settings: JsonObject;
   /** `http://<host>:<port>`, no path. */
   readonly interceptorUrl: string;

@@ -24,6 +24,15 @@ const itemSchema = z.discriminatedUnion('type', [
     result: z.json().nullish(),
     error: z.object({ message: z.string() }).nullish(),
   }),
+  // A sub-agent is started, asked, waited for; what it does meanwhile is not told.
+  z.object({
+    type: z.literal('collab_tool_call'),
+    id: z.string().default(''),
+    tool: z.string(),
+    prompt: z.string().nullish(),
+    agents_states: z.record(z.string(), z.object({ status: z.string(), message: z.string().nullish() })).default({}),
+    status: z.string().nullish(),
+  }),
   z.object({ type: z.literal('file_change'), changes: z.array(z.object({ path: z.string(), kind: z.string() })) }),
   z.object({ type: z.literal('todo_list'), items: z.array(z.object({ text: z.string(), completed: z.boolean() })) }),
 ]);
@@ -70,6 +79,9 @@ function started(item: Item): AgentEvent[] {
   if (item.type === 'command_execution') {
     return [{ type: 'tool_call', call_id: item.id, tool: 'shell', input: scriptOf(item.command) }];
   }
+  if (item.type === 'collab_tool_call') {
+    return [{ type: 'tool_call', call_id: item.id, tool: item.tool, input: item.prompt ?? '' }];
+  }
   if (item.type !== 'mcp_tool_call') return [];
   const input = JSON.stringify(item.arguments ?? {});
   return [{ type: 'tool_call', call_id: item.id, tool: `${item.server}.${item.tool}`, input }];
@@ -91,6 +103,11 @@ function completed(item: Item): AgentEvent[] {
     case 'mcp_tool_call': {
       const output = item.error?.message ?? JSON.stringify(item.result ?? null);
       return [{ type: 'tool_result', call_id: item.id, output, exit_code: null, failed: Boolean(item.error) }];
+    }
+    case 'collab_tool_call': {
+      const told = Object.values(item.agents_states).map(({ status, message }) => message ?? status);
+      const failed = item.status === 'failed';
+      return [{ type: 'tool_result', call_id: item.id, output: told.join('\n'), exit_code: null, failed }];
     }
     case 'file_change':
       return item.changes.map(({ path, kind }) => ({ type: 'file_change', path, change: changes[kind] ?? 'changed' }));

@@ -1,78 +1,84 @@
 import { z } from 'zod';
 import { tryParseJson } from '../model/json.ts';
-import type { SnapshotFacts } from '../sandboxes/provider.ts';
-import type { Agent, AgentCommand, AgentRun } from './agent.ts';
+import type { AgentRun, CodingAgent } from './agent.ts';
 import { codexOutput } from './codex-output.ts';
 import { codexPackages, codexVersion } from './codex-packages.ts';
+import { commonLack } from './image-needs.ts';
+import { type GivingUp, patiently } from './patience.ts';
+import { type PromptedCommand, withSession } from './prompted-command.ts';
+import { readSettings } from './settings.ts';
 import { toolboxPath } from './toolbox-path.ts';
 
 /**
  * OpenAI's Codex CLI, run without a person: `codex exec`. The binary is static, so it runs in any Linux image that has a
  * shell for its commands.
  */
-export const codex: Agent = {
+export const codex: CodingAgent = {
   specificationVersion: 'agent-v1',
   name: 'codex',
-  dialect: 'openai-responses',
-  ownsModel: (model) => !/^claude/i.test(model),
-  unsupportedIn: (facts) => (facts.hasShell ? undefined : 'codex runs its commands in a shell, and the image has none'),
-  toolbox: ({ architecture }: SnapshotFacts) => ({
-    name: 'codex',
-    version: codexVersion,
-    packages: [codexPackages[architecture]],
-  }),
-  prepare,
+  defaultModel: 'gpt-4.1-mini',
+  ownsModel: ({ name, provider }) => provider === 'openai' && /^(gpt|o\d|codex|chatgpt)/i.test(name),
+  runsModel: ({ provider }) => provider === 'openai',
+  unsupportedIn: (facts) => commonLack('codex', facts),
+  toolbox: ({ architecture }) => ({ name: 'codex', version: codexVersion, packages: [codexPackages[architecture]] }),
+  instructions: [['AGENTS.override.md'], ['AGENTS.md']],
+  skills: ['.agents/skills', '.codex/skills'],
+  own: { instructions: 'AGENTS.md', skills: 'skills' },
+  sessionFiles: ['sessions'],
+  prepare: (run) => patiently(run, command(run), givingUp),
+  resume: (run, sessionId) => withSession(run, command(run), ['resume', sessionId]),
   output: codexOutput,
   explainFailure,
 };
 
-function prepare(run: AgentRun): AgentCommand {
-  const prompt = `${run.home}/prompt.md`;
+function command(run: AgentRun): PromptedCommand {
   return {
-    files: [
-      { path: `${run.home}/config.toml`, content: configuration(run), mode: 0o644 },
-      { path: prompt, content: run.instruction ?? '', mode: 0o644 },
-    ],
+    files: [{ path: `${run.home}/config.toml`, content: configuration(run), mode: 0o644 }],
     argv: [
       `${toolboxPath('codex')}/bin/codex`,
       'exec',
       '--json',
       '--skip-git-repo-check',
       '--dangerously-bypass-approvals-and-sandbox',
-      // The prompt comes by stdin: it may be longer than an argument can be.
-      '-',
     ],
     env: { CODEX_HOME: run.home, HARBOR_INTERCEPTOR_KEY: run.token },
-    stdin: prompt,
   };
 }
 
 /**
- * Requests that fail are repeated with pauses that double from 0.2 s: eleven of them outlast five minutes of a provider
- * or an interceptor that is away. A stream that breaks is asked for anew as often.
+ * A request that fails is repeated `request_max_retries` times, and all of that, as a stream that breaks is, up to
+ * `stream_max_retries` times with pauses that double from 0.2 s: eleven of them outlast five minutes of a provider or an
+ * interceptor that is away. More of the former would multiply with the latter.
  */
-const retries = 11;
+const patience = ['request_max_retries = 2', 'stream_max_retries = 11'];
+
+/** With a `Retry-After` it waits just that long between its eleven tries: too little for a busy provider that says 1 s. */
+const givingUp: GivingUp = {
+  lastLine: '"type":"turn.failed".*last status: 429',
+  progress: '"type":"(command_execution|mcp_tool_call|file_change)"',
+  session: '"thread_id":"([0-9a-f-]+)"',
+  resume: 'resume',
+};
 
 /**
  * Everything that would talk to a host other than the interceptor is off: such look-ups fail slowly in a closed network
  * and delay the end of the run by seconds. `web_search` would be run by the provider, outside the sandbox's egress.
  */
-function configuration({ model, interceptorUrl, settings }: AgentRun): string {
-  const effort = settings['reasoning_effort'];
+function configuration(run: AgentRun): string {
+  const { reasoning_effort: effort, retries } = readSettings(run.settings);
   return [
     'check_for_update_on_startup = false',
-    `model = ${tomlString(model ?? '')}`,
+    `model = ${tomlString(run.model?.name ?? '')}`,
     'model_provider = "harbor"',
     'model_reasoning_summary = "none"',
-    ...(typeof effort === 'string' ? [`model_reasoning_effort = ${tomlString(effort)}`] : []),
+    ...(effort === undefined ? [] : [`model_reasoning_effort = ${tomlString(effort)}`]),
     'web_search = "disabled"',
     '[model_providers.harbor]',
     'name = "harbor"',
-    `base_url = ${tomlString(`${interceptorUrl}/v1`)}`,
+    `base_url = ${tomlString(`${run.interceptorUrl}/v1`)}`,
     'env_key = "HARBOR_INTERCEPTOR_KEY"',
     'wire_api = "responses"',
-    `request_max_retries = ${retries}`,
-    `stream_max_retries = ${retries}`,
+    ...(retries === 'own' ? [] : patience),
     '[analytics]',
     'enabled = false',
     '[otel]',

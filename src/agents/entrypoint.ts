@@ -12,8 +12,7 @@ export const resultFile = '/tmp/result.json';
 export const entrypoint: Agent = {
   specificationVersion: 'agent-v1',
   name: 'entrypoint',
-  dialect: 'other',
-  ownsModel: () => true,
+  runsModel: () => true,
   unsupportedIn: (facts) =>
     facts.hasShell ? undefined : 'the entrypoint is a shell command, and the image has no shell',
   prepare,
@@ -46,7 +45,7 @@ function rolloutJson(run: AgentRun): JsonObject {
     prompt_template: template,
     inference_url: `${run.interceptorUrl}/v1`,
     limits: { timeout_s: run.timeoutSeconds },
-    params: { ...paramsOf(run), model: run.model },
+    params: { ...paramsOf(run), model: run.model?.name ?? null },
     ...(env === undefined ? {} : { env }),
     ...(policy === undefined ? {} : { policy }),
   };
@@ -82,6 +81,6 @@ function environment({ interceptorUrl, token, model, seed, rolloutId }: AgentRun
     INTERCEPTOR_API_KEY: token,
     HARBOR_ROLLOUT_ID: rolloutId,
     ...(seed === null ? {} : { HARBOR_SEED: String(seed) }),
-    ...(model === null ? {} : { OPENAI_MODEL: model, HARBOR_MODEL: model }),
+    ...(model === null ? {} : { OPENAI_MODEL: model.name, HARBOR_MODEL: model.name }),
   };
 }

@@ -11,6 +11,7 @@ import { instanceRoutes } from './routes/instances.ts';
 import { rolloutEventRoutes } from './routes/rollout-events.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
+import { trajectoryRoutes } from './routes/trajectory.ts';
 import { unknownRoute } from './unknown-route.ts';
 
 /** The HTTP API. */
@@ -42,6 +43,7 @@ export function keyedRouters(deps: ApiDeps): Router[] {
     rolloutRoutes(deps),
     rolloutEventRoutes(deps),
     rolloutFileRoutes(deps),
+    trajectoryRoutes(deps),
   ];
 }
 

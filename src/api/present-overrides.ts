@@ -40,7 +40,11 @@ function presentOverride({ overrideId, status, files, preflight, env }: Override
     override_id: overrideId,
     overall_status: status,
     errors,
-    file_artifacts: mapValues(files, ({ bytes, ...part }) => ({ ...presentPart(part), bytes_written: bytes })),
+    file_artifacts: mapValues(files, ({ bytes, places, ...part }) => ({
+      ...presentPart(part),
+      bytes_written: bytes,
+      placed_at: [...places],
+    })),
     preflight_script: preflight && {
       ...presentPart(preflight),
       exit_code: preflight.exitCode,

@@ -65,6 +65,8 @@ export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
     libc: 'glibc',
     hasShell: true,
     hasBash: true,
+    hasCxxLibraries: true,
+    isForeign: false,
     hasRunRollout: false,
     workdir: '/',
     user: '',

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Dialect } from '../model/call.ts';
 import { errorText } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
 import type { DialectSpec } from './dialects/dialect.ts';
@@ -6,13 +7,16 @@ import { findHeader, forwardedRequestHeaders, forwardedResponseHeaders } from '.
 import type { Journal } from './journal/journal.ts';
 import type { OpenCall, OpenCalls } from './open-calls.ts';
 import { notRecorded, refuse } from './refusals.ts';
+import { StreamWatch } from './stream-watch.ts';
 import type { Upstream, UpstreamAnswer } from './upstream.ts';
 
 /** One request that may go on to its upstream. */
 export interface Forwarding {
   readonly grant: Grant;
-  /** Absent for what is no LLM call, such as the list of models. */
-  readonly dialect: DialectSpec | undefined;
+  /** `other` for what is no LLM call, such as the list of models. */
+  readonly dialect: Dialect;
+  /** In whose words the interceptor refuses. */
+  readonly refusals: DialectSpec;
   readonly upstream: Upstream;
   /** Below the upstream's base address, with the query. */
   readonly upstreamPath: string;
@@ -27,14 +31,14 @@ export interface Forwarding {
  * record is in the journal.
  */
 export async function forward(forwarding: Forwarding): Promise<void> {
-  const { grant, dialect, upstream, upstreamPath, body, response, journal, calls } = forwarding;
+  const { grant, dialect, refusals, upstream, upstreamPath, body, response, journal, calls } = forwarding;
   const client = response.req;
   // What waits for the disk waits in memory: there is a limit to it.
-  if (journal.isBehind) return refuse(response, dialect, notRecorded);
+  if (journal.isBehind) return refuse(response, refusals, notRecorded);
   const opening = {
     rolloutId: grant.rolloutId,
     attempt: grant.attempt,
-    dialect: dialect?.name ?? 'other',
+    dialect,
     method: client.method ?? '',
     path: client.url ?? '',
     upstream: upstream.name,
@@ -48,27 +52,28 @@ export async function forward(forwarding: Forwarding): Promise<void> {
   } catch {
     // The journal has reported it. A call that leaves no trace must not be made.
     call.breakOff('reset', notRecorded.message);
-    return refuse(response, dialect, notRecorded);
+    return refuse(response, refusals, notRecorded);
   }
   if (call.isOver) return;
   try {
     const headers = forwardedRequestHeaders(client.rawHeaders);
-    const request = { dialect: opening.dialect, method: opening.method, path: upstreamPath, headers, body, grant };
+    const request = { dialect, method: opening.method, path: upstreamPath, headers, body, grant };
     const answer = await upstream.send(request, call.signal);
     if (call.isOver) answer.body.destroy();
-    else handThrough(answer, call, response, journal);
+    else handThrough(answer, call, forwarding);
   } catch (error) {
     if (call.isOver) return;
     const message = `${upstream.name} cannot be reached: ${errorText(error)}`;
     call.breakOff('reset', message);
     // A clear answer rather than a cut connection: agents repeat both alike, but only this one says what is wrong.
-    refuse(response, dialect, { status: 502, code: 'upstream_unreachable', message });
+    refuse(response, refusals, { status: 502, code: 'upstream_unreachable', message });
   }
 }
 
 /** Passes an answer on as it comes, at the pace of the client and of the journal's disk, and records it. */
-function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerResponse, journal: Journal): void {
+function handThrough(answer: UpstreamAnswer, call: OpenCall, { response, journal, ...how }: Forwarding): void {
   const { status, statusText, headers, body } = answer;
+  const watch = watchFor(answer, how);
   let pieces: Buffer[] = [];
   const resume = () => body.resume();
   const pass = () => {
@@ -76,6 +81,7 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
     const piece = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
     pieces = [];
     call.log.chunk(piece);
+    watch?.see(piece);
     if (!response.write(piece)) {
       body.pause();
       response.once('drain', resume);
@@ -90,6 +96,8 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
   });
   body.on('end', () => {
     pass();
+    // Some agents take what ends in good order for a whole answer.
+    if (watch && !watch.ended) return call.cut('reset', 'the stream ended before its last event');
     call.complete(status >= 400 ? 'http_error' : 'ok');
     response.end();
   });
@@ -111,4 +119,14 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, response: ServerRes
   setImmediate(() => {
     if (!response.writableEnded && !response.destroyed) response.flushHeaders();
   });
+}
+
+/** Of streams of events it can be told whether they are whole, of what else providers send HTTP tells. */
+function watchFor(
+  { status, headers }: UpstreamAnswer,
+  { dialect, refusals }: Pick<Forwarding, 'dialect' | 'refusals'>,
+): StreamWatch | undefined {
+  const isStream = findHeader(headers, 'content-type')?.toLowerCase().startsWith('text/event-stream');
+  const isPlain = (findHeader(headers, 'content-encoding') ?? 'identity') === 'identity';
+  return isStream && isPlain && status < 400 && dialect !== 'other' ? new StreamWatch(refusals.streamEnd) : undefined;
 }

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type { Provider } from './dialects/dialect.ts';
 import type { ProviderSettings } from './options.ts';
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts';
 
@@ -10,7 +11,7 @@ import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts';
 const idleMs = 30_000;
 
 /** A provider's own API. There is no time limit on an answer: agents have their own and hang up. */
-export function httpUpstream(name: 'openai' | 'anthropic', { baseUrl, apiKey }: ProviderSettings): Upstream {
+export function httpUpstream(name: Provider, { baseUrl, apiKey }: ProviderSettings): Upstream {
   const base = new URL(baseUrl);
   const secure = base.protocol === 'https:';
   const { request: open, Agent } = secure ? https : http;

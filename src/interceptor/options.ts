@@ -35,7 +35,9 @@ export interface ProviderSettings {
 export function readUpstreams(env: NodeJS.ProcessEnv): UpstreamSettings {
   const openai = readProvider(env, 'OPENAI', 'https://api.openai.com/v1');
   const anthropic = readProvider(env, 'ANTHROPIC', 'https://api.anthropic.com');
-  return { ...(openai && { openai }), ...(anthropic && { anthropic }) };
+  // Anthropic's SDK takes the address without `/v1`, others take the same variable with it.
+  const root = anthropic && { ...anthropic, baseUrl: anthropic.baseUrl.replace(/\/v1$/, '') };
+  return { ...(openai && { openai }), ...(root && { anthropic: root }) };
 }
 
 function readProvider(env: NodeJS.ProcessEnv, prefix: string, usual: string): ProviderSettings | undefined {

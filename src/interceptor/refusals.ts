@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '../model/json.ts';
-import type { DialectSpec, RefusalError } from './dialects/dialect.ts';
+import type { DialectSpec, Provider, RefusalError } from './dialects/dialect.ts';
 import { maxBodyBytes } from './request-body.ts';
 
 /** Answers in the interceptor's own name, in the error form of the client's dialect. */
@@ -36,10 +36,8 @@ export const notAlive: RefusalError = {
   message: 'This key belongs to no attempt that is running now.',
 };
 
-export function unserved({ name, provider, reader }: DialectSpec): RefusalError {
-  const message = reader
-    ? `The interceptor has no ${provider} key: set ${provider.toUpperCase()}_API_KEY where Harbor is started.`
-    : `Harbor does not forward ${name} yet: use an agent and a model of another provider.`;
+export function unserved(provider: Provider): RefusalError {
+  const message = `The interceptor has no ${provider} key: set ${provider.toUpperCase()}_API_KEY where Harbor is started.`;
   return { status: 400, code: 'provider_not_available', message };
 }
 
@@ -52,6 +50,10 @@ export const tooLarge: RefusalError = {
 export function wrongModel(allowed: readonly string[], asked: string | null): RefusalError {
   const message = `This attempt may ask for ${allowed.join(', ')}, not for ${asked ?? 'a request that names no model'}.`;
   return { status: 400, code: 'model_not_allowed', message };
+}
+
+export function noSuchModel(id: string): RefusalError {
+  return { status: 404, code: 'model_not_found', message: `There is no model ${id} for this attempt.` };
 }
 
 export const notRecorded: RefusalError = {

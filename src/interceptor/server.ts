@@ -8,8 +8,10 @@ import { forward } from './forward.ts';
 import type { GrantBook } from './grants.ts';
 import { readToken } from './headers.ts';
 import type { Journal } from './journal/journal.ts';
+import { type ModelsQuestion, modelsDialect, modelsPath, modelsQuestion, ownModels } from './models.ts';
 import type { OpenCalls } from './open-calls.ts';
 import {
+  noSuchModel,
   noWebSocket,
   notAlive,
   notFound,
@@ -46,16 +48,20 @@ export function publicListener(parts: ServerParts): RequestListener {
 async function serve(parts: ServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = '', url = '' } = request;
   const [path = '', ...query] = url.split(/(?=\?)/);
-  if (method === 'GET' && path.endsWith('/models')) return serveModels(parts, response, query.join(''));
+  // A probe, such as Claude Code's `HEAD /api/hello`: whether somebody is there.
+  if (method === 'HEAD') return void response.writeHead(200, { 'content-length': 0 }).end();
   const found = findDialect(path);
-  if (found && request.headers.upgrade) return refuse(response, found.dialect, noWebSocket);
+  // Whoever offers HTTP/2 in the same header goes on with HTTP/1.1 by itself.
+  if (/\bwebsocket\b/i.test(request.headers.upgrade ?? '')) return refuse(response, found?.dialect, noWebSocket);
+  const question = method === 'GET' ? modelsQuestion(path) : undefined;
+  if (question) return serveModels(parts, response, question, query.join(''));
   if (!found || method !== 'POST') return refuse(response, found?.dialect, notFound(method, path));
 
   const { dialect, route } = found;
   const grant = admitted(parts, request);
   if (!grant) return refuse(response, dialect, notAlive);
   const upstream = parts.upstreams.of(dialect.provider);
-  if (!upstream || !dialect.reader) return refuse(response, dialect, unserved(dialect));
+  if (!upstream) return refuse(response, dialect, unserved(dialect.provider));
   const body = await readBody(request);
   if (body === 'cut-off') return;
   if (body === 'too-large') return refuse(response, dialect, tooLarge);
@@ -66,28 +72,29 @@ async function serve(parts: ServerParts, request: IncomingMessage, response: Ser
   }
   // It may have been revoked while the body came in.
   if (!parts.grants.find(grant)) return refuse(response, dialect, notAlive);
-  await forward({
-    ...parts,
-    grant,
-    dialect,
-    upstream,
-    upstreamPath: route.upstreamPath + query.join(''),
-    body,
-    response,
-  });
+  const upstreamPath = route.upstreamPath + query.join('');
+  await forward({ ...parts, grant, dialect: dialect.name, refusals: dialect, upstream, upstreamPath, body, response });
 }
 
 /** The models that the attempt may ask for; where it may ask for any, what the provider says that it has. */
-async function serveModels(parts: ServerParts, response: ServerResponse, query: string): Promise<void> {
+async function serveModels(
+  parts: ServerParts,
+  response: ServerResponse,
+  { id, rest }: ModelsQuestion,
+  query: string,
+): Promise<void> {
+  const dialect = modelsDialect(response.req.headers);
   const grant = admitted(parts, response.req);
-  if (!grant) return refuse(response, undefined, notAlive);
-  const upstream = parts.upstreams.of('openai');
+  if (!grant) return refuse(response, dialect, notAlive);
+  const upstream = parts.upstreams.of(dialect.provider);
   if (upstream && parts.upstreams.mode === 'live' && grant.models.length === 0) {
+    const upstreamPath = modelsPath[dialect.provider] + rest + query;
     const body = Buffer.alloc(0);
-    return forward({ ...parts, grant, dialect: undefined, upstream, upstreamPath: `/models${query}`, body, response });
+    return forward({ ...parts, grant, dialect: 'other', refusals: dialect, upstream, upstreamPath, body, response });
   }
-  const data = grant.models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'harbor' }));
-  sendJson(response, 200, { object: 'list', data });
+  const answer = ownModels(grant, dialect, id);
+  if (answer) sendJson(response, 200, answer);
+  else refuse(response, dialect, noSuchModel(id ?? ''));
 }
 
 /** The grant of the attempt whose token was sent, if the attempt lives. */
@@ -99,5 +106,5 @@ function admitted({ installationSecret, grants }: ServerParts, request: Incoming
 
 function requestedModel(dialect: DialectSpec, body: Buffer, encoding: string | undefined): string | null {
   const text = decodeBody(body, encoding ?? null);
-  return text === undefined ? null : (dialect.reader?.request(text).model ?? null);
+  return text === undefined ? null : dialect.reader.request(text).model;
 }

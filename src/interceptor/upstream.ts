@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Dialect } from '../model/call.ts';
 import type { Grant } from '../model/grant.ts';
+import type { Provider } from './dialects/dialect.ts';
 import type { RawHeaders } from './headers.ts';
 
 /** Whoever answers LLM calls: a provider over HTTP, or the scripted model. */
 export interface Upstream {
-  readonly name: 'openai' | 'anthropic' | 'scripted';
+  readonly name: Provider | 'scripted';
   /** Rejects where no answer began. An aborted signal ends the call, and its answer if there is one already. */
   send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer>;
   /** Lets go of idle connections. */

@@ -1,3 +1,4 @@
+import type { Provider } from './dialects/dialect.ts';
 import { httpUpstream } from './http-upstream.ts';
 import type { UpstreamSettings } from './options.ts';
 import { scriptedUpstream } from './scripted/upstream.ts';
@@ -7,7 +8,7 @@ export interface Upstreams {
   /** `scripted`: no real provider is configured. */
   readonly mode: 'live' | 'scripted';
   /** Undefined where the provider has no key while another has. */
-  of(provider: 'openai' | 'anthropic'): Upstream | undefined;
+  of(provider: Provider): Upstream | undefined;
   close(): void;
 }
 

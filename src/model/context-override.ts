@@ -90,7 +90,8 @@ export interface OverrideResult {
   readonly overrideId: string;
   /** `partial`: some of it. `skipped`: there was nothing in it. */
   readonly status: 'applied' | 'partial' | 'failed' | 'skipped';
-  readonly files: Readonly<Record<string, PartResult & { readonly bytes: number }>>;
+  /** `places`: where it lies now, as absolute paths: its own, and where the agent reads it if that is elsewhere. */
+  readonly files: Readonly<Record<string, PartResult & { readonly bytes: number; readonly places: readonly string[] }>>;
   readonly preflight:
     | (PartResult & {
         readonly exitCode: number | null;

@@ -18,7 +18,13 @@ export const overrideStatusSchema = z.object({
   errors: z.array(z.object({ error_type: overrideErrorType, message: z.string(), target: z.string().nullable() })),
   file_artifacts: z.record(
     z.string(),
-    z.object({ status: partStatus, bytes_written: z.int(), error: z.string().nullable() }),
+    z.object({
+      status: partStatus,
+      bytes_written: z.int(),
+      error: z.string().nullable(),
+      /** Where it lies in the sandbox: at its own path, and where the agent reads it if that is elsewhere. */
+      placed_at: z.array(z.string()).optional(),
+    }),
   ),
   preflight_script: z
     .object({

@@ -83,6 +83,10 @@ export interface SnapshotFacts {
   readonly libc: 'glibc' | 'musl' | 'none';
   readonly hasShell: boolean;
   readonly hasBash: boolean;
+  /** libstdc++.so.6 and libgcc_s.so.1 are where the dynamic loader finds them. Absent: not looked up when it was built. */
+  readonly hasCxxLibraries?: boolean;
+  /** It is for another architecture than the engine's own machine has. Absent: not looked up when it was built. */
+  readonly isForeign?: boolean;
   /** `run_rollout` is on the PATH of the image. */
   readonly hasRunRollout: boolean;
   /** Absolute; `/` where the image names none. */

@@ -183,6 +183,11 @@ export class HarborClient {
     return this.#http.bytes(`${rolloutPath(id)}/trace`);
   }
 
+  /** What a rollout did as a trajectory in the format ATIF 1.8; its JSON document as it comes. */
+  trajectory(id: string): AsyncGenerator<Uint8Array> {
+    return this.#http.bytes(`${rolloutPath(id)}/trajectory`);
+  }
+
   async artifacts(id: string): Promise<ArtifactList['artifacts']> {
     return (await this.#http.json(`${rolloutPath(id)}/artifacts`, artifactListSchema)).artifacts;
   }

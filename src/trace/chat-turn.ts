@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../model/json.ts';
 import { contentSchema, textOf } from './content.ts';
-import type { Answered, Given, Turn } from './turn.ts';
+import { type Answered, type Told, type Turn, asSaid } from './turn.ts';
 
 const toolCall = z.object({
   id: z.string().nullish(),
@@ -12,6 +12,8 @@ const message = z.looseObject({
   content: contentSchema.catch(null),
   tool_call_id: z.string().nullish(),
   reasoning_content: z.string().nullish().catch(null),
+  /** The same, as some servers call it. */
+  reasoning: z.string().nullish().catch(null),
   refusal: z.string().nullish().catch(null),
   tool_calls: z.array(toolCall).nullish().catch(null),
 });
@@ -24,19 +26,21 @@ export function chatTurn(request: Json, response: Json): Turn {
   const asked = requestSchema.safeParse(request);
   const said = responseSchema.safeParse(response);
   return {
-    given: asked.success ? asked.data.messages.flatMap(givenBy) : [],
+    conversation: asked.success ? asked.data.messages.flatMap(toldBy) : [],
     answered: said.success ? said.data.choices.slice(0, 1).flatMap((choice) => answeredBy(choice.message)) : [],
   };
 }
 
-function givenBy({ role, content, tool_call_id: callId }: z.infer<typeof message>): Given[] {
+function toldBy(one: z.infer<typeof message>): Told[] {
+  const { role, content, tool_call_id: callId } = one;
   if (role === 'tool') return [{ kind: 'result', callId: callId ?? '', text: textOf(content) }];
-  if (!role || role === 'assistant') return [];
-  return [{ kind: 'message', role, text: textOf(content) }];
+  if (role === 'assistant') return asSaid(answeredBy(one));
+  return role ? [{ kind: 'message', role, text: textOf(content) }] : [];
 }
 
-function answeredBy({ content, reasoning_content: thought, refusal, tool_calls: tools }: z.infer<typeof message>) {
+function answeredBy({ content, reasoning_content, reasoning, refusal, tool_calls: tools }: z.infer<typeof message>) {
   const text = textOf(content) || refusal || '';
+  const thought = reasoning_content || reasoning;
   return [
     ...(thought ? [{ kind: 'thought', text: thought } satisfies Answered] : []),
     ...(text === '' ? [] : [{ kind: 'text', text } satisfies Answered]),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../model/json.ts';
 import { contentSchema, textOf } from './content.ts';
-import type { Answered, Given, Turn } from './turn.ts';
+import { type Answered, type Told, type Turn, asSaid } from './turn.ts';
 
 const item = z.looseObject({
   type: z.string().nullish(),
@@ -28,23 +28,25 @@ export function responsesTurn(request: Json, response: Json): Turn {
   const asked = requestSchema.safeParse(request);
   const said = responseSchema.safeParse(response);
   return {
-    given: asked.success ? [...instructions(asked.data.instructions), ...inputs(asked.data.input)] : [],
+    conversation: asked.success ? [...instructions(asked.data.instructions), ...inputs(asked.data.input)] : [],
     answered: said.success ? said.data.output.flatMap(answeredBy) : [],
   };
 }
 
-function instructions(text: string | null | undefined): Given[] {
+function instructions(text: string | null | undefined): Told[] {
   return text ? [{ kind: 'message', role: 'system', text }] : [];
 }
 
-function inputs(input: string | readonly Item[]): Given[] {
+function inputs(input: string | readonly Item[]): Told[] {
   if (typeof input === 'string') return [{ kind: 'message', role: 'user', text: input }];
-  return input.flatMap((one): Given[] => {
+  return input.flatMap((one): Told[] => {
     if (one.type?.endsWith('_output') && one.call_id) {
       return [{ kind: 'result', callId: one.call_id, text: outputText(one.output) }];
     }
-    const isMessage = one.type === 'message' || one.type === null || one.type === undefined;
-    if (!isMessage || !one.role || one.role === 'assistant') return [];
+    const isMessage = (one.type ?? 'message') === 'message';
+    if (isMessage && one.role === 'assistant') return asSaid([{ kind: 'text', text: textOf(one.content) }]);
+    if (!isMessage) return asSaid(answeredBy(one));
+    if (!one.role) return [];
     return [{ kind: 'message', role: one.role, text: textOf(one.content) }];
   });
 }
@@ -62,6 +64,6 @@ function answeredBy(one: Item): Answered[] {
   if (one.type === 'local_shell_call') {
     return [{ ...tool, name: 'shell', input: JSON.stringify({ command: one.action?.command ?? [] }) }];
   }
-  const thought = one.type === 'reasoning' ? textOf(one.summary) : '';
+  const thought = one.type === 'reasoning' ? textOf(one.summary) || textOf(one.content) : '';
   return thought === '' ? [] : [{ kind: 'thought', text: thought }];
 }

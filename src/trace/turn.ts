@@ -1,12 +1,12 @@
-import type { Json } from '../model/json.ts';
-import { chatTurn } from './chat-turn.ts';
-import { responsesTurn } from './responses-turn.ts';
-
-/** What one LLM call was about, whatever its dialect. What the model itself said before is not part of what it is given. */
+/** What one LLM call was about, whatever its dialect. */
 export interface Turn {
-  readonly given: readonly Given[];
+  /** All that the request tells, in its order. */
+  readonly conversation: readonly Told[];
   readonly answered: readonly Answered[];
 }
+
+/** `said`: by the model itself, in an earlier turn. */
+export type Told = Given | { readonly kind: 'said'; readonly answer: Answered };
 
 export type Given =
   | { readonly kind: 'message'; readonly role: string; readonly text: string }
@@ -19,16 +19,11 @@ export type Answered =
   | { readonly kind: 'thought'; readonly text: string }
   | { readonly kind: 'tool'; readonly callId: string; readonly name: string; readonly input: string };
 
-export interface RecordedCall {
-  readonly dialect: string;
-  /** Bodies as JSON; null where they are none. A stream is given as the answer that it amounts to. */
-  readonly request: Json | null;
-  readonly response: Json | null;
+/** What the model was told by others. */
+export function givenIn({ conversation }: Turn): Given[] {
+  return conversation.filter((told) => told.kind !== 'said');
 }
 
-/** Reads a recorded call. What is not understood, such as a body that was cut off, is left out. */
-export function readTurn(call: RecordedCall): Turn {
-  if (call.dialect === 'openai-responses') return responsesTurn(call.request, call.response);
-  if (call.dialect === 'openai-chat') return chatTurn(call.request, call.response);
-  return { given: [], answered: [] };
+export function asSaid(answers: readonly Answered[]): Told[] {
+  return answers.map((answer) => ({ kind: 'said', answer }));
 }

@@ -53,3 +53,20 @@ describe('the instruction', () => {
     expect(await instructionFor([{ pattern: 'Be brief.' }, { pattern: '{task}' }])).toBe('Be brief.\n\nMend the task.');
   });
 });
+
+describe('the agent', () => {
+  const planned = (config: object) => {
+    const request = rolloutRequestSchema.parse({ env: { seed: 1 }, policy: { config } });
+    return planRollout(store, agentRegistry, deployment, request);
+  };
+
+  test.each([
+    [{ model: 'gpt-5-mini' }, 'codex'],
+    [{ model: 'claude-sonnet-4-5' }, 'claude-code'],
+    // What the command line of the existing client sends, whatever the model is.
+    [{ model: 'claude-sonnet-4-5', provider: 'openai' }, 'claude-code'],
+    [{ model: 'openai/gpt-5-mini', provider: 'openai' }, 'codex'],
+  ])('for %j is %s', async (config, agent) => {
+    expect(await planned(config)).toMatchObject({ agent });
+  });
+});

@@ -10,7 +10,7 @@ const run: AgentRun = {
   traceCorrelationId: 'mark',
   seed: 7,
   instruction: 'Mend it.',
-  model: 'gpt-5-mini',
+  model: { name: 'gpt-5-mini', provider: 'openai' },
   settings: {},
   interceptorUrl: 'http://172.30.0.1:4000',
   token: 'token',

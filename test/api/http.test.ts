@@ -234,10 +234,10 @@ describe('a rollout that cannot be', () => {
     ['a seed beyond 32 bits', { policy: model, env: { seed: 2 ** 40 } }, 'env.seed', 'at most'],
     ['no model', { env: { seed: 1 } }, 'policy.config.model', 'missing'],
     [
-      'a model that no agent runs yet',
-      { env: { seed: 1 }, policy: { config: { model: 'claude-sonnet-4-5' } } },
+      'a model that its agent does not run',
+      { env: { seed: 1 }, policy: { config: { agent: 'claude-code', model: 'gpt-5' } } },
       'policy.config.model',
-      'claude-sonnet-4-5',
+      'gpt-5',
     ],
     [
       'an agent that is none',

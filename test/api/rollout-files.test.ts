@@ -3,6 +3,7 @@ import type { CallRecord } from '../../src/model/call.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { artifactListSchema, traceSchema } from '../../src/model/responses.ts';
 import { useApi } from '../support/api.ts';
+import { callRecord } from '../support/call.ts';
 import { readyDeployment } from '../support/deployment.ts';
 
 const api = useApi();
@@ -15,41 +16,12 @@ async function newRollout(id: string): Promise<void> {
   await api().ask('/api/harbor/deployments/left/rollout', { body: { rollout_id: id }, headers });
 }
 
-let calls = 0;
+let position = 0;
 
 async function addCall(rolloutId: string, more: Partial<CallRecord> = {}): Promise<string> {
-  calls += 1;
-  const startedAt = new Date('2026-01-01T00:00:00Z');
-  const call: CallRecord = {
-    id: `call-${String(calls).padStart(4, '0')}`,
-    rolloutId,
-    attempt: 1,
-    dialect: 'openai-chat',
-    method: 'POST',
-    path: '/v1/chat/completions',
-    upstream: 'openai',
-    requestedModel: 'gpt-5-mini',
-    responseModel: 'gpt-5-mini-2026',
-    responseId: 'c',
-    streamed: false,
-    status: 'ok',
-    httpStatus: 200,
-    stopReason: 'stop',
-    retryOf: null,
-    usage: { inputTokens: 10, cachedTokens: 4, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 2 },
-    costUsd: 0.25,
-    requestRef: null,
-    requestBytes: 0,
-    responseRef: null,
-    responseBytes: 0,
-    contentType: 'application/json',
-    startedAt,
-    firstByteAt: new Date(startedAt.getTime() + 200),
-    endedAt: new Date(startedAt.getTime() + 900),
-    error: null,
-    ...more,
-  };
-  await api().store.calls.save([call], 'journal', calls);
+  position += 1;
+  const call = callRecord(rolloutId, more);
+  await api().store.calls.save([call], 'journal', position);
   return call.id;
 }
 

@@ -54,9 +54,8 @@ describe('several policies in one request', () => {
     expect([comparison, ...rollouts.map(({ id }) => id)]).toEqual(['either', 'either-1', 'either-2']);
     for (const { id } of rollouts) expect(await workflow(id).describe()).toMatchObject({ type: 'rollout' });
     const listed = await api().ask('/api/harbor/rollouts?comparison_id=either');
-    const found = parseJson(listed.text, rolloutListSchema).rollouts;
-    // Newest first, unless they are of one moment.
-    expect(found.toSorted((one, other) => one.id.localeCompare(other.id))).toMatchObject([
+    const { rollouts: found } = parseJson(listed.text, rolloutListSchema);
+    expect(found.toSorted((a, b) => a.id.localeCompare(b.id))).toMatchObject([
       { id: 'either-1', seed: 5, model: 'gpt-5-mini', comparison_id: 'either' },
       { id: 'either-2', seed: 5, model: 'gpt-4o', comparison_id: 'either' },
     ]);

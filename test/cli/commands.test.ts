@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { parseJson } from '../../src/model/json.ts';
 import { readRun, useCli } from './support/cli.ts';
 
 const { begin, harbor } = useCli();
@@ -52,6 +54,16 @@ describe('rollout', () => {
   test('logs gives what was put out', async () => {
     expect((await harbor('rollout', 'logs', id)).out).toBe('working on seed 42\n');
     expect((await harbor('rollout', 'logs', id, '--raw', '--follow')).out).toBe('working on seed 42\n');
+  });
+
+  test('trajectory prints it in the format ATIF, as JSON and no more', async () => {
+    const { out } = await harbor('rollout', 'trajectory', id);
+    expect(parseJson(out, z.json())).toMatchObject({
+      schema_version: 'ATIF-v1.8',
+      trajectory_id: `${id}.1`,
+      final_metrics: { total_prompt_tokens: 0, total_cost_usd: 0 },
+      extra: { status: 'completed', reward: 0.5, trust: 'self-reported' },
+    });
   });
 
   test('artifacts lists what was left, and prints one byte for byte', async () => {

@@ -39,13 +39,13 @@ test('bytes pass unchanged in both directions, however they are cut into pieces,
   const answered: Buffer[] = [];
   await fc.assert(
     fc.asyncProperty(pieces, pieces, async (request, answer) => {
-      answerPieces = answer;
+      answerPieces = [...answer, Buffer.from('\ndata: [DONE]\n\n')];
       const got = await ask({ url: chat(interceptor), token, body: request });
       expect(got.isWhole).toBe(true);
-      expect(got.body.equals(Buffer.concat(answer))).toBe(true);
+      expect(got.body.equals(Buffer.concat(answerPieces))).toBe(true);
       expect(upstream.requests.at(-1)?.body.equals(Buffer.concat(request))).toBe(true);
       sent.push(Buffer.concat(request));
-      answered.push(Buffer.concat(answer));
+      answered.push(Buffer.concat(answerPieces));
     }),
     { numRuns: 40 },
   );
@@ -70,7 +70,7 @@ test('pieces of a stream are passed on as they come', async () => {
   upstream.writeHead(200, { 'content-type': 'text/event-stream' });
   upstream.flushHeaders();
   const { answer } = await asked;
-  for (const piece of ['first', 'second']) {
+  for (const piece of ['first', 'data: [DONE]\n\n']) {
     upstream.write(piece);
     expect(String((await once(answer, 'data'))[0])).toBe(piece);
   }
@@ -150,6 +150,20 @@ test.each([
   expect(calls).toMatchObject([{ status: 'reset', httpStatus: 200, responseBytes: 4 }]);
 });
 
+test('a stream that ends in good order before its last event: the client is cut off', async () => {
+  const upstream = await startUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {}\n\n');
+    response.end();
+  });
+  const interceptor = await startTestInterceptor({ upstream: upstream.baseUrl });
+  const asked = { url: chat(interceptor), token: await interceptor.grant(), body: ['{}'] };
+  // Agents take a good order for a whole answer, and go on with half of one.
+  expect(await ask(asked).catch(() => ({ isWhole: false }))).toMatchObject({ isWhole: false });
+  const { calls } = await endAttempt(interceptor);
+  expect(calls).toMatchObject([{ status: 'reset', error: 'the stream ended before its last event' }]);
+});
+
 test('a client of HTTP/1.0 is cut off by a reset, since to it a closed connection is the end of the answer', async () => {
   const { baseUrl, arrived } = await startHeldUpstream();
   const interceptor = await startTestInterceptor({ upstream: baseUrl });
@@ -197,7 +211,7 @@ test('a client that hangs up before the answer begins is recorded, and the upstr
 
 test('a slow client slows the upstream down: the interceptor does not hold the answer in memory', async () => {
   const upstream = await startUpstream(async (response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
     const piece = Buffer.alloc(1024 * 1024, 'x');
     for (let sent = 0; sent < 64; sent++) if (!response.write(piece)) await once(response, 'drain');
     response.end();

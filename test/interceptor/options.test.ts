@@ -23,3 +23,12 @@ test('an address that is none is refused by the name of its variable', () => {
     /^OPENAI_BASE_URL: is no http or https address$/,
   );
 });
+
+test("Anthropic's address may be given with `/v1` or without", () => {
+  const [apiKey, baseUrl] = ['b', 'http://gateway/anthropic'];
+  for (const given of [baseUrl, `${baseUrl}/v1`, `${baseUrl}/v1/`]) {
+    expect(readUpstreams({ ANTHROPIC_API_KEY: apiKey, ANTHROPIC_BASE_URL: given })).toEqual({
+      anthropic: { apiKey, baseUrl },
+    });
+  }
+});

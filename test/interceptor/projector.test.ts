@@ -112,8 +112,8 @@ test('a projector that is started anew in the middle of a call saves every call 
   expect(told).toMatchObject([
     { type: 'call_started', call_id: long.id },
     { type: 'call_ended', call_id: early.id, status: 'ok' },
-    { type: 'call_ended', call_id: long.id, status: 'ok' },
     { type: 'call_ended', call_id: late.id, status: 'ok' },
+    { type: 'call_ended', call_id: long.id, status: 'ok' },
   ]);
   await second.stop();
   await journal.close();

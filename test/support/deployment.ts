@@ -9,6 +9,8 @@ export const plainFacts: SnapshotFacts = {
   libc: 'glibc',
   hasShell: true,
   hasBash: true,
+  hasCxxLibraries: true,
+  isForeign: false,
   hasRunRollout: false,
   workdir: '/app',
   user: '',

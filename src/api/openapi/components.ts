@@ -36,6 +36,7 @@ import {
 } from '../../model/responses.ts';
 import { globalRolloutRequestSchema, rolloutBodySchema } from '../../model/rollout.ts';
 import { livenessSchema, readinessSchema, serviceSchema } from '../../model/service-responses.ts';
+import { trajectorySchema } from '../../trace/atif/zod-schema.ts';
 import { sizeText } from '../intake/refusal.ts';
 import { componentsOf, type NamedSchemas, refTo } from './json-schema.ts';
 
@@ -89,6 +90,7 @@ const answers: NamedSchemas = {
   Event: eventSchema,
   EventList: eventListSchema,
   Trace: traceSchema,
+  Trajectory: trajectorySchema,
   ArtifactList: artifactListSchema,
   Service: serviceSchema,
   Liveness: livenessSchema,

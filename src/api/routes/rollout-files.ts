@@ -8,7 +8,7 @@ import type { ApiDeps } from '../deps.ts';
 import { presentCall } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
 import { artifactsOf, presentArtifact } from '../rollout-artifacts.ts';
-import { requestJson, responseJson } from '../trace-bodies.ts';
+import { loadBodies } from '../trace-bodies.ts';
 import { findRollout } from './rollouts.ts';
 
 /** What a rollout left: its trace with the bodies of every call, and its artifacts. */
@@ -66,14 +66,11 @@ export function rolloutFileRoutes(deps: ApiDeps): Router {
 }
 
 async function presentWhole(store: Store, call: CallRecord): Promise<TraceResponse['calls'][number]> {
-  const body = async (ref: string | null) => (ref === null ? undefined : store.blobs.get(ref));
-  const [request, response] = [await body(call.requestRef), await body(call.responseRef)];
   return {
     ...presentCall(call),
     method: call.method,
     path: call.path,
-    request: request ? requestJson(request) : null,
-    response: response ? responseJson(call, response) : null,
+    ...(await loadBodies(store.blobs, call)),
     request_bytes: call.requestBytes,
     response_bytes: call.responseBytes,
   };

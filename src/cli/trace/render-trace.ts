@@ -5,7 +5,8 @@ import { clip } from '../table.ts';
 import { noLimit, type Room, shorten, usualRoom } from './shorten.ts';
 import { outputLines, promptLines } from './terminal-lines.ts';
 import { commandOf, readResult } from './tool-text.ts';
-import { type Answered, type Given, readTurn } from '../../trace/turn.ts';
+import { readTurn } from '../../trace/read-turn.ts';
+import { type Answered, type Given, givenIn } from '../../trace/turn.ts';
 
 export interface TraceStyle {
   readonly paint: Paint;
@@ -41,7 +42,7 @@ export async function* renderTrace(
       yield* ['', paint('bold', `━━━ attempt ${attempt} ━━━`)];
     }
     const turn = readTurn(call);
-    const news = turn.given.filter((given) => {
+    const news = givenIn(turn).filter((given) => {
       const key = JSON.stringify(given);
       const isNew = !said.has(key);
       said.add(key);

@@ -27,10 +27,13 @@ const jsonResultSchema = z.object({
   metadata: z.object({ exit_code: z.number().nullish() }).nullish(),
 });
 
-/** What a shell tool answered, without what codex puts around it. */
+/** What a shell tool answered, without what the agent puts around it. */
 export function readResult(text: string): ToolResult {
   const json = tryParseJson(text, jsonResultSchema);
   if (json) return { text: json.output, exitCode: json.metadata?.exit_code ?? null };
+  // Claude Code's way, where it was not 0.
+  const [line, code] = /^Exit code (\d+)(?:\n|$)/.exec(text) ?? [];
+  if (line !== undefined) return { text: text.slice(line.length), exitCode: Number(code) };
   const framed = /^(?:Chunk ID: .*\n)?Wall time: .*\n(?:Process exited with code (-?\d+)\n)?(?:.*\n)*?Output:\n/.exec(
     text,
   );

@@ -1,16 +1,21 @@
 import type { CallUsage, Dialect } from '../../model/call.ts';
 import type { JsonObject } from '../../model/json.ts';
 
+/** Whoever sells the answers; most speak the dialect of one of these. */
+export type Provider = 'openai' | 'anthropic';
+
 /** All that Harbor has to know of a wire dialect. An adapter is one file that exports one of these, and one line in registry.ts. */
 export interface DialectSpec {
   readonly name: Dialect;
   /** Whose key its calls need. */
-  readonly provider: 'openai' | 'anthropic';
+  readonly provider: Provider;
   readonly routes: readonly DialectRoute[];
   /** An error of the interceptor's own, as clients of this dialect read it. */
   readonly errorBody: (error: RefusalError) => JsonObject;
-  /** Reads what calls say. Absent: the interceptor does not forward this dialect. */
-  readonly reader?: DialectReader;
+  /** Reads what calls say. */
+  readonly reader: DialectReader;
+  /** Stands in every event stream that came to its end; in one that broke off it does not. */
+  readonly streamEnd: RegExp;
 }
 
 export interface DialectRoute {
@@ -43,12 +48,18 @@ export interface RequestFacts {
   readonly streamed: boolean;
 }
 
+/** As it is priced. */
+export interface ReportedUsage extends CallUsage {
+  /** Those of the tokens written into the cache that stay there for an hour: they cost more. */
+  readonly cacheWriteHourTokens?: number;
+}
+
 export interface AnswerFacts {
   readonly model: string | null;
   readonly responseId: string | null;
   /** In the provider's own words. */
   readonly stopReason: string | null;
-  readonly usage: CallUsage | null;
+  readonly usage: ReportedUsage | null;
   /** What the provider says went wrong. */
   readonly error: string | null;
   /** Whether it ends as this dialect's answers end. */

@@ -33,6 +33,8 @@ export const openaiChat: DialectSpec = {
   provider: 'openai',
   routes: [{ ending: '/chat/completions', upstreamPath: '/chat/completions' }],
   errorBody: openaiErrorBody,
+  // Not all who imitate OpenAI send the former.
+  streamEnd: /data: ?\[DONE\]|"finish_reason": ?"/,
   reader: {
     request: readOpenaiRequest,
     answer(body) {

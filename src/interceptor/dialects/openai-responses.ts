@@ -41,6 +41,7 @@ export const openaiResponses: DialectSpec = {
   provider: 'openai',
   routes: [{ ending: '/responses', upstreamPath: '/responses' }],
   errorBody: openaiErrorBody,
+  streamEnd: /"type": ?"(response\.(completed|incomplete|failed)|error)"/,
   reader: {
     request: readOpenaiRequest,
     answer(body) {

@@ -1,6 +1,6 @@
-import type { CallRecord, CallStatus } from '../../model/call.ts';
+import type { CallRecord, CallStatus, CallUsage } from '../../model/call.ts';
 import { decodeBody } from '../content-encoding.ts';
-import { type AnswerFacts, type RequestFacts, noFacts } from '../dialects/dialect.ts';
+import { type AnswerFacts, type ReportedUsage, type RequestFacts, noFacts } from '../dialects/dialect.ts';
 import { dialectNamed } from '../dialects/registry.ts';
 import type { AnswerHead, CallClosing, CallOpening } from '../journal/records.ts';
 import { priceCall } from '../prices.ts';
@@ -52,7 +52,7 @@ export function assembleCall(call: JournaledCall, links: CallLinks): CallRecord 
     ...outcome(closing, answer, streamed),
     httpStatus: head?.status ?? null,
     stopReason: answer.stopReason,
-    usage: answer.usage,
+    usage: answer.usage && recorded(answer.usage),
     costUsd: price(call, answer, startedAt),
     requestBytes: request.bytes,
     responseBytes: body.length,
@@ -87,6 +87,11 @@ function outcome(
     return { status: 'reset', error: answer.error ?? 'the stream ended before its last event' };
   }
   return { status: closing.status, error: closing.error ?? answer.error };
+}
+
+/** What of the usage has a column. */
+function recorded({ cacheWriteHourTokens: _priced, ...usage }: ReportedUsage): CallUsage {
+  return usage;
 }
 
 /** The provider's name for the model is the more exact one; an unknown one may still be known by what was asked for. */

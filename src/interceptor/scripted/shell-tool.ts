@@ -9,6 +9,7 @@ const shellNames = new Set([
   'bash',
   'exec',
   'run_command',
+  'run_shell_command',
   'execute_command',
   'terminal',
 ]);
@@ -19,7 +20,8 @@ const commandParameters = ['cmd', 'command', 'script'];
 /** Milliseconds that codex waits for a command before it hands out what there is so far: the most that it allows. */
 const longestYieldMs = 30_000;
 
-const parametersSchema = z.object({
+/** The JSON schema of a tool's input, as far as it matters here. */
+export const parametersSchema = z.object({
   properties: z.record(z.string(), z.object({ type: z.unknown() })),
   required: z.array(z.string()).nullish(),
 });

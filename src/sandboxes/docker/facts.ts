@@ -6,13 +6,25 @@ import { type PathStat, statPath } from './archives.ts';
 import { withHelper } from './containers.ts';
 import type { Engine } from './engine.ts';
 
-const architectures: Readonly<Record<string, SnapshotFacts['architecture']>> = { amd64: 'x64', arm64: 'arm64' };
+/** By the names that images, and the engine's machine, give them. */
+const architectures: Readonly<Record<string, SnapshotFacts['architecture']>> = {
+  amd64: 'x64',
+  x86_64: 'x64',
+  arm64: 'arm64',
+  aarch64: 'arm64',
+};
 
 /** The dynamic loaders, by the architecture and the C library that they belong to. */
 const loaders = {
   x64: { glibc: '/lib64/ld-linux-x86-64.so.2', musl: '/lib/ld-musl-x86_64.so.1' },
   arm64: { glibc: '/lib/ld-linux-aarch64.so.1', musl: '/lib/ld-musl-aarch64.so.1' },
 } as const;
+
+/** Where dynamic loaders look by themselves; Debian's folder is named after the architecture. */
+const libraryFolders = (architecture: SnapshotFacts['architecture']): readonly string[] => {
+  const debian = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[architecture];
+  return [`/usr/lib/${debian}`, '/usr/lib64', '/usr/lib', '/lib64', '/lib', '/usr/local/lib'];
+};
 
 /** What containers get where their image sets no PATH. */
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -24,19 +36,29 @@ export async function readFacts(engine: Engine, image: ImageInspectInfo): Promis
     throw new HarborError('build_failed', `the image is for ${image.Architecture}; agents run on amd64 and arm64`);
   }
   const path = image.Config.Env?.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length) ?? defaultPath;
+  const programFolders = path.split(':').filter((entry) => entry.startsWith('/'));
+  const engineArchitecture = architectures[(await engine.info()).architecture];
   return withHelper(engine, { image: image.Id }, async (container) => {
     const has = async (program: string): Promise<boolean> => {
-      for (const folder of path.split(':').filter((entry) => entry.startsWith('/'))) {
+      for (const folder of programFolders) {
         const found = await resolvePath(engine, container, posix.join(folder, program));
         if (found?.isExecutable && !found.isDirectory) return true;
       }
       return false;
     };
+    const hasLibrary = async (name: string): Promise<boolean> => {
+      for (const folder of libraryFolders(architecture)) {
+        if (await resolvePath(engine, container, posix.join(folder, name))) return true;
+      }
+      return false;
+    };
     return {
       architecture,
+      isForeign: engineArchitecture !== undefined && engineArchitecture !== architecture,
       libc: await findLibc(engine, container, architecture),
       hasShell: (await resolvePath(engine, container, '/bin/sh')) !== undefined,
       hasBash: await has('bash'),
+      hasCxxLibraries: (await hasLibrary('libstdc++.so.6')) && (await hasLibrary('libgcc_s.so.1')),
       hasRunRollout: await has('run_rollout'),
       workdir: image.Config.WorkingDir || '/',
       user: image.Config.User,

@@ -32,6 +32,9 @@ describe("a tool's answer", () => {
     const text = 'Chunk ID: 1\nWall time: 30.0 seconds\nProcess running with session ID 7\nOutput:\nstill here';
     expect(readResult(text)).toEqual({ text: 'still here', exitCode: null });
   });
+  test("tells Claude Code's exit code, which it gives where it is not 0", () => {
+    expect(readResult('Exit code 2\nls: no such file')).toEqual({ text: 'ls: no such file', exitCode: 2 });
+  });
   test('may be JSON with its exit code beside it', () => {
     expect(readResult('{"output":"x\\n","metadata":{"exit_code":2,"duration_seconds":0.1}}')).toEqual({
       text: 'x\n',

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { openaiChat } from '../../../src/interceptor/dialects/openai-chat.ts';
 
-const reader = openaiChat.reader;
-if (!reader) throw new Error('the dialect has no reader');
+const { reader } = openaiChat;
 
 const usage = {
   prompt_tokens: 1200,

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { openaiResponses } from '../../../src/interceptor/dialects/openai-responses.ts';
 
-const reader = openaiResponses.reader;
-if (!reader) throw new Error('the dialect has no reader');
+const { reader } = openaiResponses;
 
 const usage = {
   input_tokens: 1200,

@@ -3,6 +3,7 @@ import { eventListSchema, eventSchema } from '../../../model/event-responses.ts'
 import { artifactListSchema, traceSchema } from '../../../model/responses.ts';
 import { eventsQuery } from '../../routes/rollout-events.ts';
 import { rolloutLogQuery } from '../../routes/rollouts.ts';
+import { trajectorySchema } from '../../../trace/atif/zod-schema.ts';
 import { json, keyed, refusals } from '../answers.ts';
 import type { Answer, Operation } from '../operation.ts';
 
@@ -74,6 +75,19 @@ export const evidenceOperations: readonly Operation[] = [
     tag: 'evidence',
     summary: 'Get the bytes of a request or a response as they crossed the wire',
     answers: { 200: bytes('The bytes.'), ...refusals(...keyed, 404) },
+  },
+  {
+    id: 'getTrajectory',
+    method: 'get',
+    path: `${root}/trajectory`,
+    tag: 'evidence',
+    summary: 'Get a rollout as a trajectory in the format ATIF',
+    description:
+      'What the agent was told, said and did, step by step, with tokens and costs: for trainers and viewers. The last attempt is the trajectory; earlier ones stand among `subagent_trajectories`. Of an open rollout what there is so far.',
+    answers: {
+      200: json(trajectorySchema, 'The trajectory.'),
+      ...refusals(...keyed, 404),
+    },
   },
   {
     id: 'listArtifacts',

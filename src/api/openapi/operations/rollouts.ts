@@ -20,6 +20,7 @@ const links = (field?: string) => ({
   getRolloutEvents: byId(field),
   getRolloutLog: byId(field),
   getTrace: byId(field),
+  getTrajectory: byId(field),
   listArtifacts: byId(field),
   cancelRollout: byId(field),
 });

@@ -1,0 +1,70 @@
+import type { Agent } from '../agents/agent.ts';
+import type { CallRecord } from '../model/call.ts';
+import type { Failure } from '../model/failures.ts';
+import type { CommandEnd } from '../sandboxes/provider.ts';
+
+/** What is known of an agent that ended by itself. */
+export interface AgentEnd {
+  readonly agent: Agent;
+  readonly end: CommandEnd;
+  /** The last of its output. */
+  readonly outputTail: string;
+  /** Its LLM calls, in the order in which they began. */
+  readonly calls: readonly Pick<CallRecord, 'status' | 'httpStatus'>[];
+}
+
+/** Why an agent failed; null where it did not. */
+export function agentFailure({ agent, end, outputTail, calls }: AgentEnd): Failure | null {
+  if (end.kind === 'cut-off') {
+    return {
+      class: 'sandbox_lost',
+      message: 'the agent was killed from outside: neither its process nor its exit code is left',
+    };
+  }
+  const { exitCode, oomKills } = end;
+  if (exitCode === 0) return null;
+  if (oomKills !== null && oomKills > 0) {
+    return {
+      class: 'out_of_memory',
+      message: `the agent ended with exit code ${exitCode} after the kernel killed ${oomKills} of its processes for want of memory`,
+    };
+  }
+  return (
+    callFailure(calls.at(-1)) ??
+    (calls.length === 0 && agent.toolbox ? startFailure(agent, outputTail) : undefined) ??
+    agent.explainFailure(outputTail, exitCode) ?? {
+      class: 'agent_failed',
+      message: `${agent.name} ended with exit code ${exitCode}`,
+    }
+  );
+}
+
+/** An agent that gave up on its last call did so for the sake of whoever failed to answer it. */
+function callFailure(last: AgentEnd['calls'][number] | undefined): Failure | undefined {
+  if (last?.status === 'http_error') {
+    return {
+      class: 'model_provider_failed',
+      message: `the LLM provider answered ${last.httpStatus} to the agent's last call`,
+    };
+  }
+  if (last?.status === 'reset') {
+    return {
+      class: 'model_provider_failed',
+      message: "the LLM provider could not be reached for the agent's last call, or broke off",
+    };
+  }
+  return last?.status === 'killed'
+    ? { class: 'internal', message: "the interceptor died over the agent's last call" }
+    : undefined;
+}
+
+/** What the system says of a program that this image cannot start after all. */
+const cannotStart =
+  /^.*(version `GLIBC\w*_[\d.]+' not found|error while loading shared libraries|Error loading shared library|Exec format error|required file not found|\/opt\/harbor\/agents\/.*: not found).*$/m;
+
+function startFailure({ name }: Agent, output: string): Failure | undefined {
+  const line = cannotStart.exec(output)?.[0];
+  return line === undefined
+    ? undefined
+    : { class: 'agent_unsupported', message: `${name} cannot start in this image: ${line.trim()}` };
+}

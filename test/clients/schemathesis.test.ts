@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -72,10 +74,14 @@ async function schemathesis(examples: object): Promise<string> {
     '--generation-database=none',
     '--no-color',
   ];
+  // It leaves notes where it runs.
+  const folder = await mkdtemp(join(tmpdir(), 'harbor-schemathesis-'));
   const child = spawn(join(dirname(python), 'schemathesis'), args, {
+    cwd: folder,
     env: { ...process.env, SCHEMATHESIS_HOOKS: hooks, HARBOR_EXAMPLES: JSON.stringify(examples) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [said] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  await rm(folder, { recursive: true, force: true });
   return said;
 }

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ulid } from 'ulid';
 import { egressModes, type EgressMode } from '../model/egress.ts';
 import { invalid } from '../model/errors.ts';
-import type { DeploymentResponse } from '../model/responses.ts';
+import type { DeploymentResponse } from '../model/deployment-responses.ts';
 import type { NewRollout } from '../sdk/client.ts';
 import { apiCommand, type CliContext, clientFor, repeated, type ServerFlags, wholeNumber } from './context.ts';
 import { counted } from './format.ts';

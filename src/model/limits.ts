@@ -12,6 +12,10 @@ export const limits = {
   /** Bytes of any JSON body, less the archive it may carry. */
   jsonBodyBytes: 3 * 1024 * 1024,
   instructionBytes: 512 * 1024,
+  /** A task's number: 32 bits hold it. */
+  seed: [-(2 ** 31 - 1), 2 ** 31 - 1],
+  /** Instances that one request makes: [least, most, default]; the default is the existing client's. */
+  instances: [1, 10_000, 100],
   envVars: 100,
   envVarValueBytes: 32 * 1024,
   /** Agent seconds, cores, MiB and MiB: [least, most, default]; the existing client's documented ranges. */

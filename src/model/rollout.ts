@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { contextOverrideSchema, contextOverridesSchema } from './context-override.ts';
 import { egressSchema } from './egress.ts';
 import { rolloutIdPattern } from './ids.ts';
+import { jsonSchema } from './json.ts';
 import { limits } from './limits.ts';
 
 export const rolloutStatuses = [
@@ -19,11 +20,10 @@ const closedStatuses = ['completed', 'failed', 'cancelled'] as const satisfies r
 export const isClosed = (status: RolloutStatus): boolean =>
   (closedStatuses as readonly RolloutStatus[]).includes(status);
 
-/** 32 bits hold it. */
-const largestSeed = 2 ** 31 - 1;
+const [leastSeed, largestSeed] = limits.seed;
 const seedSchema = z
   .int('must be a whole number')
-  .min(-largestSeed, `must be at least ${-largestSeed}`)
+  .min(leastSeed, `must be at least ${leastSeed}`)
   .max(largestSeed, `must be at most ${largestSeed}`)
   .nullish();
 
@@ -44,11 +44,10 @@ export type PromptTemplate = z.infer<typeof promptTemplateSchema>;
 
 /** Agent, model and their settings. Unknown keys are kept: an image's own entrypoint gets them all as `params`. */
 const policyConfigSchema = z.looseObject({
-  agent: z.string().optional(),
-  model: z.string().min(1).max(256).optional(),
+  agent: z.string().optional().describe('Absent: chosen by the model.'),
+  model: z.string().min(1).max(256).optional().describe('The model that the agent uses.'),
   provider: z.string().max(64).nullish(),
-  /** A hint only: Harbor puts its interceptor in its place. */
-  inference_url: z.string().max(2048).nullish(),
+  inference_url: z.string().max(2048).nullish().describe('A hint only: Harbor puts its interceptor in its place.'),
   reasoning_effort: z.string().max(32).optional(),
 });
 
@@ -56,8 +55,7 @@ const policySchema = z.object({
   policy_id: z.string().nullish(),
   policy_name: z.string().nullish(),
   config: policyConfigSchema.prefault({}),
-  /** The overlay that the policy itself brings. */
-  context_override: contextOverrideSchema.nullish(),
+  context_override: contextOverrideSchema.nullish().describe('The overlay that the policy itself brings.'),
   output_mode: z.string().optional(),
 });
 
@@ -67,38 +65,46 @@ export const rolloutIdSchema = z
 
 /** What makes one rollout. Unknown keys are ignored, as the existing client expects. */
 export const rolloutRequestSchema = z.object({
-  /** A caller's mark for its own records; not unique, Harbor never tells rollouts apart by it. Absent: the rollout's id. */
-  trace_correlation_id: z.string().trim().min(1, 'must not be blank').max(512).optional(),
-  /** The rollout's own id, chosen by a caller that wants to repeat the request safely. Absent: a ULID. */
-  rollout_id: rolloutIdSchema.optional(),
-  /** Shared by rollouts that are to be compared, whatever they differ in: lists can be filtered by it. */
-  comparison_id: rolloutIdSchema.optional(),
+  trace_correlation_id: z
+    .string()
+    .trim()
+    .min(1, 'must not be blank')
+    .max(512)
+    .optional()
+    .describe("A mark for your own records; Harbor never tells rollouts apart by it. Absent: the rollout's id."),
+  rollout_id: rolloutIdSchema
+    .optional()
+    .describe('Its own id, chosen by who wants to repeat the request safely. Absent: a ULID.'),
+  comparison_id: rolloutIdSchema
+    .optional()
+    .describe('Shared by rollouts that are to be compared, whatever they differ in: lists can be filtered by it.'),
   env: z
     .object({
       seed: seedSchema,
       env_name: z.string().nullish(),
       env_id: z.string().nullish(),
-      config: z.record(z.string(), z.json()).default({}),
+      config: z.record(z.string(), jsonSchema).default({}),
     })
     .prefault({}),
-  /** The global form's place for the seed. */
-  seed: seedSchema,
+  seed: seedSchema.describe('The global form has the seed here.'),
   policy: policySchema.prefault({}),
-  /** The global form's place for agent and model. */
-  params: z.looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() }).optional(),
-  prompt_template: promptTemplateSchema.nullish(),
+  params: z
+    .looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() })
+    .optional()
+    .describe('The global form has agent and model here.'),
+  prompt_template: promptTemplateSchema.nullish().describe("The instruction. Absent: that of the deployment's task."),
   limits: z
     .object({
       timeout_s: z
         .number()
         .min(1, 'must be at least 1 second')
         .max(limits.timeoutSeconds[1], `must be at most ${limits.timeoutSeconds[1]} seconds`)
-        .optional(),
+        .optional()
+        .describe('Seconds for the agent alone; neither the wait for a place nor the tests count.'),
     })
     .prefault({}),
   safety: z.looseObject({ max_time_s: z.int().positive().optional() }).nullish(),
   egress: egressSchema.default({}),
-  /** Files and directories of the sandbox to keep once the agent is done; relative to the working directory, or absolute. */
   artifacts: z
     .array(
       z
@@ -108,9 +114,11 @@ export const rolloutRequestSchema = z.object({
         .refine((path) => !path.includes('\0'), 'must not hold a NUL'),
     )
     .max(limits.artifacts, `may name at most ${limits.artifacts} paths`)
-    .default([]),
-  /** Files, scripts and variables to overlay on the sandbox before the agent works. */
-  context_overrides: contextOverridesSchema.nullish(),
+    .default([])
+    .describe('Files and directories to keep once the agent is done; relative to the working directory, or absolute.'),
+  context_overrides: contextOverridesSchema
+    .nullish()
+    .describe('Files, scripts and variables to overlay on the sandbox before the agent works.'),
   override_bundle_id: z.string().max(256).nullish(),
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
@@ -125,7 +133,8 @@ export const rolloutBodySchema = rolloutRequestSchema
       .array(policySchema)
       .min(2, 'must name at least 2; one alone goes into policy')
       .max(limits.policies, `may name at most ${limits.policies}`)
-      .optional(),
+      .optional()
+      .describe('Instead of `policy`: one rollout for each of them, all else alike, to compare them.'),
   })
   .refine(({ policies, policy }) => !policies || !saysSomething(policy), {
     path: ['policies'],
@@ -151,6 +160,11 @@ export const rolloutInputSchema = rolloutRequestSchema.extend({
   /** Id or name. */
   deployment: z.string().min(1),
   organization: z.string().min(1).default('default'),
+});
+
+/** Body of the global `/rollout`. */
+export const globalRolloutRequestSchema = rolloutBodySchema.safeExtend({
+  deployment_id: z.string('is missing').min(1, 'must not be empty').describe('Id or name.'),
 });
 
 /**

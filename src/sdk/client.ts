@@ -1,20 +1,29 @@
 import { z } from 'zod';
 import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
+import {
+  type createInstancesSchema,
+  type InstanceList,
+  instanceListSchema,
+  instancesBuildSchema,
+  instancesCreatedSchema,
+} from '../model/instance.ts';
 import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
-  type Accepted,
-  type ArtifactList,
   type DeploymentResponse,
   type DeploymentStatusResponse,
   type DeploymentSummary,
-  type RolloutResponse,
-  acceptedSchema,
-  artifactListSchema,
   buildStartedSchema,
   deploymentListSchema,
   deploymentSchema,
   deploymentStatusSchema,
+} from '../model/deployment-responses.ts';
+import {
+  type Accepted,
+  type ArtifactList,
+  type RolloutResponse,
+  acceptedSchema,
+  artifactListSchema,
   rolloutListSchema,
   rolloutSchema,
   traceSchema,
@@ -28,7 +37,10 @@ import { uploadBody } from './upload-body.ts';
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
 export type NewBuild = z.input<typeof buildDeploymentSchema>;
 export type NewRollout = z.input<typeof rolloutRequestSchema>;
+export type NewInstances = z.input<typeof createInstancesSchema>;
 export type BuildStarted = z.infer<typeof buildStartedSchema>;
+export type InstancesCreated = z.infer<typeof instancesCreatedSchema>;
+export type InstancesBuild = z.infer<typeof instancesBuildSchema>;
 export type RolloutSummary = z.infer<typeof rolloutListSchema>['rollouts'][number];
 export type TraceCall = z.infer<typeof traceSchema>['calls'][number];
 
@@ -94,6 +106,22 @@ export class HarborClient {
   buildLog(key: string, buildId: string, { offset, follow, signal }: LogRange = {}): AsyncGenerator<Uint8Array> {
     const query = { offset, follow: follow ? 1 : undefined };
     return this.#http.bytes(`${deploymentPath(key)}/builds/${encodeURIComponent(buildId)}/logs`, { query, signal });
+  }
+
+  /** Notes seeds of a deployment as its instances; those that are noted already stay so. */
+  createInstances(key: string, instances: NewInstances = {}): Promise<InstancesCreated> {
+    return this.#http.json(`${deploymentPath(key)}/instances/batch`, instancesCreatedSchema, {
+      body: { value: instances },
+    });
+  }
+
+  /** Starts the build that a deployment's instances wait for, where one is needed; returns at once. */
+  buildInstances(key: string): Promise<InstancesBuild> {
+    return this.#http.json(`${deploymentPath(key)}/instances/build-all`, instancesBuildSchema, { body: { value: {} } });
+  }
+
+  instances(key: string, filter: Page & { readonly status?: string | undefined } = {}): Promise<InstanceList> {
+    return this.#http.json(`${deploymentPath(key)}/instances`, instanceListSchema, { query: { ...filter } });
   }
 
   /**

@@ -4,6 +4,7 @@ import { Migrator } from 'kysely/migration';
 import { HarborError } from '../model/errors.ts';
 import * as first from './migrations/0001-first.ts';
 import * as events from './migrations/0002-events.ts';
+import * as instances from './migrations/0003-instances.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -22,7 +23,7 @@ export async function openEmbeddedDatabase(folder: string | undefined): Promise<
   return db;
 }
 
-const migrations = { '0001-first': first, '0002-events': events };
+const migrations = { '0001-first': first, '0002-events': events, '0003-instances': instances };
 
 async function migrate(db: Db): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });

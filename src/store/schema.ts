@@ -27,6 +27,7 @@ export interface Database {
   generations: GenerationsTable;
   tasks: TasksTable;
   builds: BuildsTable;
+  instances: InstancesTable;
   snapshots: SnapshotsTable;
   contentGenerations: ContentGenerationsTable;
   rollouts: RolloutsTable;
@@ -110,6 +111,12 @@ interface BuildsTable {
   createdAt: Generated<Date>;
   startedAt: Date | null;
   endedAt: Date | null;
+}
+
+interface InstancesTable {
+  deploymentId: string;
+  seed: number;
+  createdAt: Generated<Date>;
 }
 
 interface SnapshotsTable {

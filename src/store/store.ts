@@ -7,6 +7,7 @@ import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
 import { type EventStore, eventStore } from './events.ts';
+import { type InstanceStore, instanceStore } from './instances.ts';
 import { type LogStore, logStore } from './logs.ts';
 import { type RolloutStore, rolloutStore } from './rollouts.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
@@ -15,6 +16,7 @@ import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 export interface Store {
   readonly apiKeys: ApiKeyStore;
   readonly deployments: DeploymentStore;
+  readonly instances: InstanceStore;
   readonly snapshots: SnapshotStore;
   readonly rollouts: RolloutStore;
   readonly attempts: AttemptStore;
@@ -31,6 +33,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
   return {
     apiKeys: apiKeyStore(db),
     deployments: deploymentStore(db),
+    instances: instanceStore(db),
     snapshots: snapshotStore(db),
     rollouts: rolloutStore(db, bell),
     attempts: attemptStore(db),

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../src/model/json.ts';
 import { comparisonSchema, problemSchema } from '../../src/model/responses.ts';
+import { expectDeclared } from '../support/declared.ts';
 import { deploy, plainDockerfile } from '../support/project.ts';
 import { rollOut, useServer } from '../support/running.ts';
 
@@ -24,7 +25,10 @@ async function ask(
     headers: { authorization: `Bearer ${server().apiKey}`, ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  const { status } = response;
+  const text = await response.text();
+  expectDeclared(method, path, { status, text, contentType: response.headers.get('content-type') ?? undefined });
+  return { status, headers: response.headers, text };
 }
 
 const problem = ({ text }: Answer) => parseJson(text, problemSchema);

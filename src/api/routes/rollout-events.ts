@@ -8,7 +8,10 @@ import { queryOf, wholeNumber } from '../input.ts';
 import { findRollout } from './rollouts.ts';
 
 const place = wholeNumber(0, 2 ** 31 - 1);
-const eventsQuery = z.object({ after: place.optional(), cursor: place.optional() });
+export const eventsQuery = z.object({
+  after: place.optional().describe('Only what comes after the event of this `seq`.'),
+  cursor: place.optional().describe('The same, under the name that the existing client gives it.'),
+});
 
 /** What happens in a rollout, as it happens: a stream of server-sent events, or pages of JSON for who asks for JSON. */
 export function rolloutEventRoutes(deps: ApiDeps): Router {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { agentLogId, testsLogId } from '../../model/ids.ts';
 import type { Accepted } from '../../model/responses.ts';
 import {
+  globalRolloutRequestSchema,
   isClosed,
   type RolloutBody,
   rolloutBodySchema,
@@ -24,17 +25,16 @@ import { logQuery } from './builds.ts';
 import { findDeployment } from './deployments.ts';
 import type { Request, Response } from 'express';
 
-const listQuery = z.object({
+export const rolloutListQuery = z.object({
   ...pageQuery,
-  deployment: z.string().optional(),
-  status: z.enum(rolloutStatuses).optional(),
-  comparison_id: rolloutIdSchema.optional(),
+  deployment: z.string().optional().describe('Only those of this deployment, by id or name.'),
+  status: z.enum(rolloutStatuses).optional().describe('Only those.'),
+  comparison_id: rolloutIdSchema.optional().describe('Only those of this comparison.'),
 });
-const globalRequestSchema = rolloutBodySchema.safeExtend({ deployment_id: z.string().min(1) });
-const rolloutLogQuery = z.object({
+export const rolloutLogQuery = z.object({
   ...logQuery,
-  stream: z.enum(['agent', 'tests']).default('agent'),
-  attempt: wholeNumber(1, 1000).optional(),
+  stream: z.enum(['agent', 'tests']).default('agent').describe('Whose output.'),
+  attempt: wholeNumber(1, 1000).optional().describe('Of which attempt; absent: the last.'),
 });
 
 export function rolloutRoutes(deps: ApiDeps): Router {
@@ -47,12 +47,12 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   });
 
   router.post('/rollout', async (request, response) => {
-    const { deployment_id, ...body } = await bodyOf(request, globalRequestSchema);
+    const { deployment_id, ...body } = await bodyOf(request, globalRolloutRequestSchema);
     await run(request, response, await findDeployment(deps, organizationOf(response), deployment_id), body);
   });
 
   router.get('/rollouts', async (request, response) => {
-    const { deployment, comparison_id: comparison, ...query } = queryOf(request, listQuery);
+    const { deployment, comparison_id: comparison, ...query } = queryOf(request, rolloutListQuery);
     const organization = organizationOf(response);
     const deploymentId = deployment && (await findDeployment(deps, organization, deployment)).id;
     const rows = await store.rollouts.list(organization, { ...query, comparison, deploymentId });

@@ -25,7 +25,7 @@ export const codex: CodingAgent = {
   skills: ['.agents/skills', '.codex/skills'],
   sessionFiles: ['sessions'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), ['resume', sessionId]),
+  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
   output: codexOutput,
   explainFailure,
 };

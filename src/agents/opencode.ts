@@ -26,7 +26,7 @@ export const opencode: CodingAgent = {
   skills: ['.opencode/skill', '.opencode/skills', '.claude/skills', '.agents/skills'],
   sessionFiles: ['data/opencode'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), ['-s', sessionId]),
+  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
   output: opencodeOutput,
   explainFailure(outputTail) {
     const said = opencodeFailure(outputTail);

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { ulid } from 'ulid';
+import { agentRegistry } from '../agents/registry.ts';
 import { egressModes, type EgressMode } from '../model/egress.ts';
 import { invalid } from '../model/errors.ts';
 import type { DeploymentResponse } from '../model/responses.ts';
@@ -16,7 +17,7 @@ import { startRollouts, type TrackedRollout } from './tracked-rollouts.ts';
 interface Flags extends ServerFlags {
   readonly seeds?: number;
   readonly seed?: readonly number[];
-  readonly model: string;
+  readonly model?: string;
   readonly timeout?: number;
   readonly agent?: string;
   readonly concurrency: number;
@@ -24,6 +25,9 @@ interface Flags extends ServerFlags {
   readonly detach: boolean;
   readonly json: boolean;
 }
+
+/** The existing client's. */
+const usualModel = 'gpt-4o-mini';
 
 /** Seeds where neither flags nor the deployment's tasks say which; the existing client's number. */
 const usualSeeds = 10;
@@ -37,8 +41,11 @@ export function register(program: Command, context: CliContext): void {
       wholeNumber(1),
     )
     .option('--seed <seed>', 'just this one (repeatable)', repeated(wholeNumber(Number.MIN_SAFE_INTEGER)))
-    .option('-m, --model <model>', 'the model that the agent uses', 'gpt-4o-mini')
-    .option('--agent <agent>', 'codex, or what the server has besides (default: by the model)')
+    .option(
+      '-m, --model <model>',
+      `the model that the agent uses (default: the agent's, ${usualModel} if none is named)`,
+    )
+    .option('--agent <agent>', `${agentRegistry.names.join(', ')} (default: by the model)`)
     .option('--timeout <seconds>', "for each agent (default: the deployment's, 300 if it names none)", wholeNumber(1))
     .option('--concurrency <n>', 'how many are asked for at once', wholeNumber(1), 8)
     .addOption(new Option('--egress <mode>', egressHelp(context)).choices(egressModes))
@@ -56,7 +63,9 @@ async function run(context: CliContext, key: string, flags: Flags): Promise<void
   const deployment = await client.deployment(key);
   const rollouts = seedsOf(deployment, flags).map((seed): TrackedRollout => ({ id: ulid(), seed, state: 'waiting' }));
   const job = { client, deployment: deployment.id, request: requests(context, flags), concurrency: flags.concurrency };
-  note(`Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${flags.model}`);
+  note(
+    `Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${modelOf(flags)}`,
+  );
 
   if (flags.detach) {
     const { signal } = new AbortController();
@@ -81,7 +90,9 @@ function seedsOf({ name, seeds }: DeploymentResponse, flags: Flags): readonly nu
 }
 
 /** The existing client's request, with what its flags say and it does not send. */
-function requests({ name }: CliContext, { model, agent, timeout, egress }: Flags): (seed: number) => NewRollout {
+function requests({ name }: CliContext, flags: Flags): (seed: number) => NewRollout {
+  const { agent, timeout, egress } = flags;
+  const model = modelOf(flags);
   const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
   return (seed) => ({
     env: { seed, env_name: 'harbor' },
@@ -89,6 +100,10 @@ function requests({ name }: CliContext, { model, agent, timeout, egress }: Flags
     ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
     ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
   });
+}
+
+function modelOf({ model, agent }: Flags): string {
+  return model ?? (agent === undefined ? undefined : agentRegistry.byName(agent)?.defaultModel) ?? usualModel;
 }
 
 function egressHelp({ name }: CliContext): string {

@@ -25,7 +25,10 @@ export interface SetupOptions {
 
 /** Brings what Harbor needs on this machine. What is there already costs a look. */
 async function runSetup({ forTests, agents, env, progress, signal }: SetupOptions): Promise<number> {
-  const sources = usualToolboxes(forTests ? [...new Set(['codex', ...agents])] : agents);
+  // Some tests look at agents in images with musl.
+  const sources = forTests
+    ? [...toolboxesFor(agentRegistry.names, 'glibc'), ...toolboxesFor(['claude-code', 'opencode'], 'musl')]
+    : toolboxesFor(agents, 'glibc');
   if (forTests || !env['TEMPORAL_ADDRESS']) await ensureTemporalCli(env, progress, signal);
   const engine = await ensureEngine(env, progress, signal);
   await ensureBaseImage({ engine, env, progress, signal });
@@ -58,11 +61,11 @@ async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, si
   });
 }
 
-/** The binaries that these agents need in a usual image, one with glibc, of this machine's architecture. */
-export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
+/** The binaries that these agents need in images of this machine's architecture; most images have glibc. */
+export function toolboxesFor(agents: readonly string[], libc: 'glibc' | 'musl'): ToolboxSource[] {
   const facts: SnapshotFacts = {
     architecture: arch() === 'arm64' ? 'arm64' : 'x64',
-    libc: 'glibc',
+    libc,
     hasShell: true,
     hasBash: true,
     hasCxxLibraries: true,
@@ -71,10 +74,10 @@ export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
     workdir: '/',
     user: '',
   };
-  return agents.flatMap((name) => {
+  return agents.map((name) => {
     const agent = agentRegistry.byName(name);
     if (!agent) throw invalid('agent', `there is no agent named ${name}; there are ${agentRegistry.names.join(', ')}`);
-    return agent.toolbox ? [agent.toolbox(facts)] : [];
+    return agent.toolbox(facts);
   });
 }
 

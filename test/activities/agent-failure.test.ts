@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type AgentEnd, agentFailure } from '../../src/activities/agent-failure.ts';
+import { type AgentEnd, agentFailure, timeoutFailure } from '../../src/activities/agent-failure.ts';
 import { codex } from '../../src/agents/codex.ts';
 import { entrypoint } from '../../src/agents/entrypoint.ts';
 
@@ -60,5 +60,26 @@ describe('why an agent failed', () => {
     const outputTail = '{"type":"turn.failed","error":{"message":"the context is full"}}\n';
     expect(failureOf({ outputTail })).toEqual({ class: 'agent_failed', message: 'codex: the context is full' });
     expect(failureOf({ end: exited(3) })?.message).toBe('codex ended with exit code 3');
+  });
+});
+
+describe('an agent whose time is up', () => {
+  const at = (second: number) => new Date(second * 1000);
+  const from = (start: number, end: number, ...what: Parameters<typeof call>) => ({
+    ...call(...what),
+    startedAt: at(start),
+    endedAt: at(end),
+  });
+
+  test.each([
+    ['never called', [], 'agent_timeout'],
+    ['works on after an answer', [from(0, 9, 'ok', 200)], 'agent_timeout'],
+    ['got its answer at last', [from(0, 9, 'http_error', 500), from(10, 20, 'ok', 200)], 'agent_timeout'],
+    ['was just refused', [from(0, 250, 'ok', 200), from(251, 252, 'http_error', 500)], 'agent_timeout'],
+    ['was refused for minutes', [from(0, 9, 'ok', 200), from(10, 11, 'http_error', 500)], 'model_provider_failed'],
+    ['never got an answer', [from(0, 1, 'reset'), from(2, 300, 'revoked')], 'model_provider_failed'],
+    ['was just being answered', [from(0, 1, 'reset'), from(2, 300, 'revoked', 200)], 'agent_timeout'],
+  ])('and that %s', (_, calls, failureClass) => {
+    expect(timeoutFailure(300, calls, at(300)).class).toBe(failureClass);
   });
 });

@@ -1,24 +1,16 @@
-/** Lets so many units of work go on at once; who wants several gets them together, in order of arrival. */
-export function limit(units: number) {
-  let free = units;
-  const waiting: { readonly wanted: number; readonly start: () => void }[] = [];
-  const next = (): void => {
-    for (let first = waiting[0]; first && first.wanted <= free; first = waiting[0]) {
-      free -= first.wanted;
-      waiting.shift();
-      first.start();
-    }
-  };
-  return async <T>(wanted: number, work: () => Promise<T>): Promise<T> => {
-    await new Promise<void>((start) => {
-      waiting.push({ wanted, start });
-      next();
-    });
+/** Lets so many pieces of work go on at once; the others wait, in order of arrival. */
+export function limit(places: number) {
+  let free = places;
+  const waiting: (() => void)[] = [];
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((start) => waiting.push(start));
     try {
       return await work();
     } finally {
-      free += wanted;
-      next();
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
     }
   };
 }

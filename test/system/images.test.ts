@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { agentRegistry } from '../../src/agents/registry.ts';
 import type { NewDeployment } from '../../src/sdk/client.ts';
+import { fromForeignImage, loadForeignImage, removeForeignImage } from '../support/foreign-image.ts';
 import { makeMuslRoot, muslDockerfile } from '../support/musl-root.ts';
 import { built, type Files, uploadFolder } from '../support/project.ts';
 import { rollOut, useServer } from '../support/running.ts';
@@ -46,10 +47,15 @@ beforeAll(async () => {
     makeMuslRoot(folder, { bash: true }),
   );
   await deployImage({ name: 'empty', dockerfile: 'FROM scratch\nWORKDIR /app\nCOPY tasks/1/instruction.md .\n' });
-  const foreign = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
-  const dockerfile = `FROM --platform=${foreign} scratch\nWORKDIR /app\nCOPY tasks/1/instruction.md .\n`;
-  await deployImage({ name: 'foreign', dockerfile });
+  await loadForeignImage();
+  await deployImage({
+    name: 'foreign',
+    dockerfile: `${fromForeignImage}
+COPY tasks/1/instruction.md /app/
+`,
+  });
 }, 300_000);
+afterAll(removeForeignImage);
 
 function rollout(deployment: string, agent: string) {
   const model = agentRegistry.byName(agent)?.defaultModel ?? '';

@@ -7,5 +7,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores carry the engine and the Temporal server as well.
     maxWorkers: 2,
+    // For tests that wait most of their time, for agents that wait; such files have limits of their own.
+    maxConcurrency: 100,
   },
 });

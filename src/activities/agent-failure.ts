@@ -58,6 +58,29 @@ function callFailure(last: AgentEnd['calls'][number] | undefined): Failure | und
     : undefined;
 }
 
+/** Seconds without a whole answer after which it is the provider that uses up the agent's time. */
+const awaySeconds = 60;
+
+/** What an agent failed of whose time was up at `until`. Its calls as in {@link AgentEnd}. */
+export function timeoutFailure(
+  seconds: number,
+  calls: readonly Pick<CallRecord, 'status' | 'httpStatus' | 'startedAt' | 'endedAt'>[],
+  until: Date,
+): Failure {
+  const lastWhole = calls.findLastIndex(({ status }) => status === 'ok');
+  const since = calls[lastWhole]?.endedAt ?? calls[0]?.startedAt ?? until;
+  const vain = calls.slice(lastWhole + 1);
+  const isAnswering = calls.at(-1)?.status === 'revoked' && calls.at(-1)?.httpStatus === 200;
+  const isAway = vain.some((call) => callFailure(call)) && !isAnswering;
+  if (isAway && until.getTime() - since.getTime() > awaySeconds * 1000) {
+    return {
+      class: 'model_provider_failed',
+      message: `the agent's time of ${seconds} seconds was up after ${vain.length} calls that the LLM provider did not answer`,
+    };
+  }
+  return { class: 'agent_timeout', message: `the agent was stopped after ${seconds} seconds` };
+}
+
 /** What the system says of a program that this image cannot start after all. */
 const cannotStart =
   /^.*(version `GLIBC\w*_[\d.]+' not found|error while loading shared libraries|Error loading shared library|Exec format error|required file not found|\/opt\/harbor\/agents\/.*: not found).*$/m;

@@ -4,7 +4,7 @@ import type { CommandEnd } from '../sandboxes/provider.ts';
 import type { AttemptRow } from '../store/attempts.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
-import { agentFailure } from './agent-failure.ts';
+import { agentFailure, timeoutFailure } from './agent-failure.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
@@ -35,7 +35,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
     exitCode: end.kind === 'exited' ? end.exitCode : null,
     failure:
       stopped === 'timeout'
-        ? { class: 'agent_timeout', message: `the agent was stopped after ${rollout.plan.timeoutSeconds} seconds` }
+        ? timeoutFailure(rollout.plan.timeoutSeconds, calls, new Date())
         : agentFailure({ agent: rollout.plan.agent, end, outputTail: output.tail, calls }),
     llmCalls: calls.length,
     ...resources(end),

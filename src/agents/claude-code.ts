@@ -2,7 +2,8 @@ import type { SnapshotFacts } from '../sandboxes/provider.ts';
 import type { AgentRun, CodingAgent } from './agent.ts';
 import { claudeCodePackage, claudeCodeVersion } from './claude-code-packages.ts';
 import { commonLack } from './image-needs.ts';
-import { type PromptedCommand, withPrompt, withSession } from './prompted-command.ts';
+import { type GivingUp, patiently } from './patience.ts';
+import { type PromptedCommand, withSession } from './prompted-command.ts';
 import { readSettings } from './settings.ts';
 import { streamJsonFailure, streamJsonOutput } from './stream-json-output.ts';
 import { toolboxPath } from './toolbox-path.ts';
@@ -20,8 +21,8 @@ export const claudeCode: CodingAgent = {
   skills: ['.claude/skills'],
   own: { instructions: 'CLAUDE.md', skills: 'skills' },
   sessionFiles: ['projects'],
-  prepare: (run) => withPrompt(run, command(run)),
-  resume: (run, sessionId) => withSession(run, command(run), ['--resume', sessionId]),
+  prepare: (run) => patiently(run, command(run), givingUp),
+  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
   output: streamJsonOutput,
   explainFailure(outputTail) {
     const said = streamJsonFailure(outputTail);
@@ -71,6 +72,14 @@ const otherModels = [
 
 /** Retries with pauses that double from half a second and stay under 40: fifteen, the most that it takes, last six minutes. */
 const mostRetries = '15';
+
+/** An answer that breaks off is gone on with three times, within ten seconds, and no setting changes that. */
+const givingUp: GivingUp = {
+  lastLine: '"is_error":true.*"api_error":"connection_failed"',
+  progress: '"type":"tool_result"',
+  session: '"session_id":"([0-9a-f-]+)"',
+  resume: '--resume',
+};
 
 function environment({ interceptorUrl, token, home, settings }: AgentRun, model: string): Record<string, string> {
   return {

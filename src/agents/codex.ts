@@ -26,7 +26,7 @@ export const codex: CodingAgent = {
   own: { instructions: 'AGENTS.md', skills: 'skills' },
   sessionFiles: ['sessions'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), ['resume', sessionId]),
+  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
   output: codexOutput,
   explainFailure,
 };

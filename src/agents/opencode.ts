@@ -27,7 +27,7 @@ export const opencode: CodingAgent = {
   own: { instructions: 'config/opencode/AGENTS.md', skills: 'config/opencode/skills' },
   sessionFiles: ['data/opencode'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), ['-s', sessionId]),
+  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
   output: opencodeOutput,
   explainFailure(outputTail) {
     const said = opencodeFailure(outputTail);

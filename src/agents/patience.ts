@@ -39,8 +39,8 @@ while :; do
 done`;
 
 /**
- * Lets an agent outlast five minutes of an absent provider whose own retries are fewer and cannot be set; unless the run's
- * settings leave it to itself.
+ * Lets an agent outlast five minutes of an absent provider where its own retries are fewer and cannot be set; unless the
+ * run's settings leave it to itself.
  */
 export function patiently(run: AgentRun, command: PromptedCommand, givingUp: GivingUp): AgentCommand {
   const prompted = withPrompt(run, command);

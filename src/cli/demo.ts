@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ulid } from 'ulid';
+import { agentRegistry } from '../agents/registry.ts';
 import { homePath } from '../embedded/home.ts';
 import { HarborClient } from '../sdk/client.ts';
 import { packContext } from '../sdk/pack-context.ts';
@@ -37,11 +38,14 @@ export function register(parent: Command, context: CliContext): void {
   parent
     .command('demo')
     .description('watch an agent work on three tasks in real sandboxes; starts a server for it if none runs')
-    .option('--agent <agent>', 'who works', 'codex')
-    .option('-m, --model <model>', 'with which model; scripted unless the server has an LLM key', 'gpt-4.1-mini')
+    .addOption(new Option('--agent <agent>', 'who works').choices(agentRegistry.names).default('codex'))
+    .option('-m, --model <model>', "with which model (default: the agent's); scripted unless the server has an LLM key")
     .option('--concurrency <n>', 'how many at once', wholeNumber(1), seeds.length)
     .option('--json', 'print JSON', false)
-    .action((flags: Flags) => demo(context, flags));
+    .action((flags: Omit<Flags, 'model'> & { readonly model?: string }) => {
+      const model = flags.model ?? agentRegistry.byName(flags.agent)?.defaultModel ?? '';
+      return demo(context, { ...flags, model });
+    });
 }
 
 async function demo(context: CliContext, flags: Flags): Promise<void> {

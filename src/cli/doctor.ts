@@ -6,7 +6,7 @@ import { cachePath } from '../embedded/cache.ts';
 import { type Check, missing, ok, optional } from '../embedded/check.ts';
 import { homeChecks } from '../embedded/home-checks.ts';
 import { machineChecks } from '../embedded/machine-checks.ts';
-import { usualToolboxes } from './setup.ts';
+import { toolboxesFor } from './setup.ts';
 
 export interface DoctorOptions {
   readonly json: boolean;
@@ -25,7 +25,7 @@ export async function runDoctor({ json, env, output, signal }: DoctorOptions): P
 
 async function agentChecks(env: NodeJS.ProcessEnv): Promise<Check[]> {
   return Promise.all(
-    usualToolboxes(agentRegistry.names).map(async (source) => {
+    toolboxesFor(agentRegistry.names, 'glibc').map(async (source) => {
       const name = `Agent ${source.name}`;
       const toolbox = await findToolbox(cachePath(env), source);
       const remedy = `It is fetched when first used; \`harbor setup --agent ${source.name}\` does it now.`;

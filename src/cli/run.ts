@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ulid } from 'ulid';
+import { agentRegistry } from '../agents/registry.ts';
 import { egressModes, type EgressMode } from '../model/egress.ts';
 import { invalid } from '../model/errors.ts';
 import type { DeploymentResponse } from '../model/deployment-responses.ts';
@@ -16,7 +17,7 @@ import { type Policy, startRollouts, type TrackedRollout } from './tracked-rollo
 interface Flags extends ServerFlags {
   readonly seeds?: number;
   readonly seed?: readonly number[];
-  readonly model: string;
+  readonly model?: string;
   readonly timeout?: number;
   readonly agent?: string;
   readonly policy?: readonly Policy[];
@@ -26,6 +27,9 @@ interface Flags extends ServerFlags {
   readonly detach: boolean;
   readonly json: boolean;
 }
+
+/** The existing client's. */
+const usualModel = 'gpt-4o-mini';
 
 /** Seeds where neither flags nor the deployment's tasks say which; the existing client's number. */
 const usualSeeds = 10;
@@ -39,8 +43,11 @@ export function register(program: Command, context: CliContext): void {
       wholeNumber(1),
     )
     .option('--seed <seed>', 'just this one (repeatable)', repeated(wholeNumber(Number.MIN_SAFE_INTEGER)))
-    .option('-m, --model <model>', 'the model that the agent uses', 'gpt-4o-mini')
-    .option('--agent <agent>', 'codex, or what the server has besides (default: by the model)')
+    .option(
+      '-m, --model <model>',
+      `the model that the agent uses (default: the agent's, ${usualModel} if none is named)`,
+    )
+    .option('--agent <agent>', `${agentRegistry.names.join(', ')} (default: by the model)`)
     .addOption(
       new Option('--policy <agent:model>', 'instead of --agent and --model; repeated, all of them run and are compared')
         .argParser(repeated(policyIn))
@@ -77,7 +84,7 @@ async function run(context: CliContext, key: string, flags: Flags): Promise<void
     request: requests(context, flags, comparison),
     concurrency: flags.concurrency,
   };
-  const who = flags.policy?.map(({ label }) => label).join(', ') ?? flags.model;
+  const who = flags.policy?.map(({ label }) => label).join(', ') ?? modelOf(flags);
   note(`Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${who}`);
 
   if (flags.detach) {
@@ -107,7 +114,8 @@ function requests({ name }: CliContext, flags: Flags, comparison?: string): (rol
   const { timeout, egress, artifact } = flags;
   const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
   return ({ seed, policy }) => {
-    const { agent, model = flags.model } = policy ?? flags;
+    const { agent } = policy ?? flags;
+    const model = modelOf(policy ? { ...policy, model: policy.model ?? flags.model } : flags);
     return {
       env: { seed, env_name: 'harbor' },
       policy: { config: { model, ...(agent !== undefined && { agent }) } },
@@ -124,6 +132,10 @@ function policyIn(label: string): Policy {
   const [, agent, model] = /^([^:]+)(?::(.+))?$/.exec(label) ?? [];
   if (agent === undefined) throw new InvalidArgumentError('It must be an agent and a model, like codex:gpt-5-mini.');
   return { label, agent, ...(model !== undefined && { model }) };
+}
+
+function modelOf({ model, agent }: Pick<Flags, 'model' | 'agent'>): string {
+  return model ?? (agent === undefined ? undefined : agentRegistry.byName(agent)?.defaultModel) ?? usualModel;
 }
 
 function egressHelp({ name }: CliContext): string {

@@ -8,7 +8,7 @@ import { openCache } from '../embedded/cache.ts';
 import { installPackages, mayInstallPackages } from '../embedded/debian.ts';
 import { ensureEngine } from '../embedded/ensure-engine.ts';
 import { type Progress, showProgress, silent } from '../embedded/progress.ts';
-import { findProgram } from '../embedded/run-command.ts';
+import { findProgram, isProgram } from '../embedded/run-command.ts';
 import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
 import { HarborError, invalid } from '../model/errors.ts';
 import type { SnapshotFacts } from '../sandboxes/provider.ts';
@@ -23,9 +23,14 @@ export interface SetupOptions {
   readonly signal: AbortSignal;
 }
 
+const muslLoader = `/lib/ld-musl-${arch() === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`;
+
 /** Brings what Harbor needs on this machine. What is there already costs a look. */
 async function runSetup({ forTests, agents, env, progress, signal }: SetupOptions): Promise<number> {
-  const sources = usualToolboxes(forTests ? [...new Set(['codex', ...agents])] : agents);
+  // Some tests look at agents in images with musl.
+  const sources = forTests
+    ? [...toolboxesFor(agentRegistry.names, 'glibc'), ...toolboxesFor(['claude-code', 'opencode'], 'musl')]
+    : toolboxesFor(agents, 'glibc');
   if (forTests || !env['TEMPORAL_ADDRESS']) await ensureTemporalCli(env, progress, signal);
   const engine = await ensureEngine(env, progress, signal);
   await ensureBaseImage({ engine, env, progress, signal });
@@ -35,12 +40,24 @@ async function runSetup({ forTests, agents, env, progress, signal }: SetupOption
   return 0;
 }
 
-/** Shells that stand for those of images, and what the Python clients are installed with; by their Debian packages. */
-const testPrograms = { dash: 'dash', bash: 'bash', busybox: 'busybox-static', python3: 'python3-venv' };
+/**
+ * Shells that stand for those of images, what an image with musl is made of, and what the Python clients are installed
+ * with; by their Debian packages.
+ */
+const testPrograms = {
+  dash: 'dash',
+  bash: 'bash',
+  busybox: 'busybox-static',
+  'bash-static': 'bash-static',
+  [muslLoader]: 'musl',
+  python3: 'python3-venv',
+};
 
 async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, signal: AbortSignal): Promise<void> {
   await progress.step('Programs of the tests', async (report) => {
-    const missing = Object.entries(testPrograms).filter(([name]) => findProgram(name, env) === undefined);
+    const missing = Object.entries(testPrograms).filter(([name]) =>
+      name.startsWith('/') ? !isProgram(name) : findProgram(name, env) === undefined,
+    );
     if (missing.length === 0) return;
     const packages = missing.map(([, name]) => name);
     if (!(await mayInstallPackages(env))) {
@@ -58,11 +75,11 @@ async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, si
   });
 }
 
-/** The binaries that these agents need in a usual image, one with glibc, of this machine's architecture. */
-export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
+/** The binaries that these agents need in images of this machine's architecture; most images have glibc. */
+export function toolboxesFor(agents: readonly string[], libc: 'glibc' | 'musl'): ToolboxSource[] {
   const facts: SnapshotFacts = {
     architecture: arch() === 'arm64' ? 'arm64' : 'x64',
-    libc: 'glibc',
+    libc,
     hasShell: true,
     hasBash: true,
     hasCxxLibraries: true,
@@ -71,10 +88,10 @@ export function usualToolboxes(agents: readonly string[]): ToolboxSource[] {
     workdir: '/',
     user: '',
   };
-  return agents.flatMap((name) => {
+  return agents.map((name) => {
     const agent = agentRegistry.byName(name);
     if (!agent) throw invalid('agent', `there is no agent named ${name}; there are ${agentRegistry.names.join(', ')}`);
-    return agent.toolbox ? [agent.toolbox(facts)] : [];
+    return agent.toolbox(facts);
   });
 }
 

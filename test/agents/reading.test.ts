@@ -38,7 +38,7 @@ describe.each(agentRegistry.names)('%s', (name) => {
 
   test.each(instructions)('reads its instructions %s in the working directory', async (...group) => {
     const request = await firstRequest(name, Object.fromEntries(group.map((path) => [path, marker(path)])));
-    for (const path of group) expect(request, path).toContain(marker(path));
+    for (const path of group) expect(request).toContain(marker(path));
   });
 
   test('reads of several groups of instructions only the first', async () => {
@@ -54,7 +54,7 @@ describe.each(agentRegistry.names)('%s', (name) => {
     ]);
     const inOwn = { [own.instructions]: marker('own'), [`${own.skills}/own-one/SKILL.md`]: skill('own-one') };
     const request = await firstRequest(name, Object.fromEntries(inWork), inOwn);
-    for (const at of skills.keys()) expect(request, skills[at]).toContain(`How skill-${at} is done.`);
+    for (const [at] of skills.entries()) expect(request).toContain(`How skill-${at} is done.`);
     expect(request).toContain('How own-one is done.');
     expect(request).toContain(marker('own'));
   });

@@ -47,7 +47,7 @@ test.each([
   const env = { XDG_CACHE_HOME: '/cache-of-the-image' };
   const { exitCode, events, output } = await runAgent(agentNamed(name), { interceptor, token, place, model, env });
 
-  expect(exitCode, output).toBe(0);
+  expect({ exitCode, output }).toMatchObject({ exitCode: 0 });
   expect(await madeFile(place)).toBe('hi, there');
   expect(events.filter(({ type }) => type !== 'notice')).toMatchObject(story);
   expect(await readdir(place.work)).toEqual(['hello.txt']);

@@ -24,19 +24,30 @@ export async function withFolder<T>(files: Files, work: (folder: string) => Prom
   }
 }
 
+/** Uploads a folder as a deployment's context. */
+export async function uploadFolder(
+  server: TestServer,
+  deployment: NewDeployment,
+  folder: string,
+): Promise<DeploymentResponse> {
+  await using context = await packContext(folder);
+  // Awaited here: the context is gone when this returns.
+  return await server.client.upload(deployment, context.file);
+}
+
 /** Uploads files as a deployment's context. */
 export function upload(server: TestServer, deployment: NewDeployment, files: Files): Promise<DeploymentResponse> {
-  return withFolder(files, async (folder) => {
-    await using context = await packContext(folder);
-    // Awaited here: the context is gone when this returns.
-    return await server.client.upload(deployment, context.file);
-  });
+  return withFolder(files, (folder) => uploadFolder(server, deployment, folder));
 }
 
 /** Uploads files and waits for the snapshot. */
 export async function deploy(server: TestServer, deployment: NewDeployment, files: Files): Promise<DeploymentResponse> {
-  const { id } = await upload(server, deployment, files);
-  await eventually(`${deployment.name} to be built`, async () => {
+  return built(server, await upload(server, deployment, files));
+}
+
+/** Waits for an upload's snapshot. */
+export async function built(server: TestServer, { id, name }: DeploymentResponse): Promise<DeploymentResponse> {
+  await eventually(`${name} to be built`, async () => {
     const { status, error } = await server.client.status(id);
     if (status === 'failed') throw new Error(`the build failed: ${error}`);
     return status === 'ready';

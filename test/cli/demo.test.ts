@@ -33,8 +33,9 @@ interface Demo {
   readonly end: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
 }
 
-function startDemo(): Demo {
-  const child = spawn(harborProgram, ['demo', '--json'], { env: environment(home), stdio: ['ignore', 'pipe', 'pipe'] });
+function startDemo(...flags: string[]): Demo {
+  const env = environment(home);
+  const child = spawn(harborProgram, ['demo', '--json', ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let err = '';
   child.stderr.setEncoding('utf8').on('data', (piece: string) => {
     err += piece;
@@ -66,6 +67,13 @@ test('the demo scores three rollouts and leaves nothing running', { timeout: 300
   expect(parseJson(out, demoSchema).rollouts).toMatchObject(scripted);
   expect(await containersOf(await installation())).toEqual([]);
   await expect(serverPid()).rejects.toThrow('ENOENT');
+});
+
+test('the demo with another agent gives it a model of its own', { timeout: 300_000 }, async () => {
+  const { code, out, err } = await startDemo('--agent', 'claude-code').end;
+  expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('claude-code with claude-') });
+  const { rollouts } = parseJson(out, demoSchema);
+  expect(rollouts).toMatchObject(scripted.map((row) => ({ ...row, agent: 'claude-code' })));
 });
 
 test(

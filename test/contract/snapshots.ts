@@ -40,9 +40,11 @@ export function snapshotContract(fixture: Fixture): void {
         name,
         facts: {
           architecture: process.arch,
+          isForeign: false,
           libc: 'glibc',
           hasShell: true,
           hasBash: true,
+          hasCxxLibraries: true,
           hasRunRollout: true,
           workdir: '/opt/own',
           user: '1000',
@@ -58,6 +60,7 @@ export function snapshotContract(fixture: Fixture): void {
         libc: 'none',
         hasShell: false,
         hasBash: false,
+        hasCxxLibraries: false,
         hasRunRollout: false,
         workdir: '/',
       });
@@ -67,7 +70,15 @@ export function snapshotContract(fixture: Fixture): void {
       const name = fixture.snapshotName();
       const files = { 'ld-musl-x86_64.so.1': '', 'ld-musl-aarch64.so.1': '' };
       const { facts } = await fixture.build(name, 'FROM scratch\nCOPY . /lib/\n', files);
-      expect(facts).toMatchObject({ libc: 'musl' });
+      expect(facts).toMatchObject({ libc: 'musl', hasCxxLibraries: false });
+    });
+
+    test('with the libraries that programs in C++ need is seen as such, and with but one of them not', async () => {
+      const names = [fixture.snapshotName(), fixture.snapshotName()] as const;
+      const [one, both] = [{ 'libstdc++.so.6': '' }, { 'libstdc++.so.6': '', 'libgcc_s.so.1': '' }];
+      const lacking = await fixture.build(names[0], 'FROM scratch\nCOPY . /usr/lib/\n', one);
+      const having = await fixture.build(names[1], 'FROM scratch\nCOPY . /usr/lib/\n', both);
+      expect([lacking.facts.hasCxxLibraries, having.facts.hasCxxLibraries]).toEqual([false, true]);
     });
 
     test('adds nothing to a context that holds its Dockerfile', async () => {

@@ -32,6 +32,7 @@ beforeAll(async () => {
     { name: 'overlaid', dockerfile },
     {
       'app/AGENTS.md': 'Old rules.\n',
+      'app/CLAUDE.md': 'Rules of the house.\n',
       'tasks/1/instruction.md': 'Do as AGENTS.md says.',
       'tasks/1/tests/test.sh': judge,
       'tasks/1/solution/model-script.json': JSON.stringify(script),
@@ -100,5 +101,31 @@ describe('an overlay', () => {
         },
       ],
     });
+  });
+
+  test('lies where its agent reads it', async () => {
+    const skill = '---\nname: sorting\ndescription: How sorting is done here.\n---\nWith care.\n';
+    const { id, override_application_results: results } = await rollOut(server(), 'overlaid', {
+      env: { seed: 1 },
+      policy: { config: { model: 'claude-sonnet-4-5' } },
+      context_overrides: [
+        { file_artifacts: { 'AGENTS.md': 'The marker is 5519.', '.agents/skills/sorting/SKILL.md': skill } },
+      ],
+    });
+    const home = '/.harbor/agent-home';
+    expect(results?.[0]?.file_artifacts).toMatchObject({
+      'AGENTS.md': { placed_at: ['/app/AGENTS.md', `${home}/CLAUDE.md`] },
+      '.agents/skills/sorting/SKILL.md': {
+        placed_at: ['/app/.agents/skills/sorting/SKILL.md', `${home}/skills/sorting/SKILL.md`],
+      },
+    });
+    const [first] = await Array.fromAsync(server().client.trace(id));
+    const request = JSON.stringify(first?.request);
+    for (const text of ['Rules of the house.', 'The marker is 5519.', 'How sorting is done here.']) {
+      expect(request).toContain(text);
+    }
+    // Its own record of the session is kept.
+    const names = (await server().client.artifacts(id)).map(({ name }) => name);
+    expect(names).toContainEqual(expect.stringMatching(/^session\/projects\/.*\.jsonl$/));
   });
 });

@@ -36,19 +36,30 @@ function prepare(run: AgentRun): AgentCommand {
  * differs from one to the next.
  */
 function rolloutJson(run: AgentRun): JsonObject {
-  const { env, policy, prompt_template } = run.request;
-  const template = prompt_template ?? (run.instruction === null ? null : instructionTemplate(run.instruction));
+  const { env, policy, override_bundle_id: bundle } = run.request;
   return {
     trace_correlation_id: run.traceCorrelationId,
     rollout_id: run.rolloutId,
     seed: run.seed,
-    prompt_template: template,
+    ...promptOf(run),
     inference_url: `${run.interceptorUrl}/v1`,
     limits: { timeout_s: run.timeoutSeconds },
     params: { ...paramsOf(run), model: run.model?.name ?? null },
     ...(env === undefined ? {} : { env }),
     ...(policy === undefined ? {} : { policy }),
+    ...(bundle === undefined ? {} : { override_bundle_id: bundle }),
   };
+}
+
+const templateSchema = jsonObjectSchema.nullish();
+
+/** What is to be overlaid is the image's own business; its runners look for it in the prompt, or beside it. */
+function promptOf({ request, instruction }: AgentRun): JsonObject {
+  const { context_overrides: overrides } = request;
+  const given = check(request['prompt_template'], templateSchema, 'prompt_template');
+  const template = given ?? (instruction === null ? null : instructionTemplate(instruction));
+  if (overrides === undefined || overrides === null) return { prompt_template: template };
+  return { prompt_template: { context_overrides: overrides, ...template }, context_overrides: overrides };
 }
 
 const settingsSchema = z.object({

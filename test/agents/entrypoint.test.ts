@@ -47,6 +47,19 @@ describe('rollout.json', () => {
     expect(rolloutJson(request)['params']).toEqual({ agent: 'opencode', model: 'gpt-5-mini', effort: 'low' });
   });
 
+  test('has what is to be overlaid, beside the prompt and in it', () => {
+    const overrides = [{ override_id: 'o', file_artifacts: { 'AGENTS.md': 'a' } }];
+    const own = { sections: [], context_overrides: [{ preflight_script: '#!/bin/sh\n' }] };
+    const request = { context_overrides: overrides, override_bundle_id: 'bundle' };
+    expect(rolloutJson(request)).toMatchObject({
+      context_overrides: overrides,
+      override_bundle_id: 'bundle',
+      prompt_template: { sections: [{ content: 'Mend it.' }], context_overrides: overrides },
+    });
+    // A prompt that brings its own keeps them.
+    expect(rolloutJson({ ...request, prompt_template: own })).toMatchObject({ prompt_template: own });
+  });
+
   test('names no address but that of the interceptor', () => {
     const elsewhere = 'https://api.openai.com/v1';
     const { params } = rolloutJson({ policy: { config: { inference_url: elsewhere, provider: 'openai' } } });

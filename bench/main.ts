@@ -3,6 +3,7 @@
  * Ratios hold on a busy machine, absolute figures do not.
  */
 import { parseArgs } from 'node:util';
+import { benchInterceptor } from './interceptor.ts';
 import { benchRollouts } from './rollouts.ts';
 
 const { positionals, values } = parseArgs({
@@ -10,18 +11,25 @@ const { positionals, values } = parseArgs({
   options: {
     n: { type: 'string', default: '48' },
     c: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '6' },
+    streams: { type: 'string', default: '1000' },
     json: { type: 'boolean', default: false },
   },
 });
 
-const [name] = positionals;
-if (name !== 'rollouts') {
-  process.stderr.write('usage: npm run bench -- rollouts [--n 48] [--c 8] [--json]\n');
+const say = (text: string) => process.stderr.write(`${text}\n`);
+const benches: Readonly<Record<string, () => Promise<object>>> = {
+  rollouts: () => benchRollouts({ rollouts: Number(values.n), concurrency: Number(values.c), say }),
+  interceptor: () => benchInterceptor({ rounds: Number(values.rounds), streams: Number(values.streams), say }),
+};
+
+const bench = benches[positionals[0] ?? ''];
+if (!bench) {
+  process.stderr.write(
+    'usage: npm run bench -- rollouts [--n 48] [--c 8] [--json]\n' +
+      '       npm run bench -- interceptor [--rounds 6] [--streams 1000] [--json]\n',
+  );
   process.exit(2);
 }
-const report = await benchRollouts({
-  rollouts: Number(values.n),
-  concurrency: Number(values.c),
-  say: (text) => process.stderr.write(`${text}\n`),
-});
+const report = await bench();
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : `${JSON.stringify(report, null, 2)}\n`);

@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { dist, node24, root, sourceFiles, sourcesHash, stampName } from './checkout.mjs';
 
 const next = join(root, 'dist.next');
@@ -33,6 +34,7 @@ async function build() {
     mkdirSync(dirname(target), { recursive: true });
     copyFileSync(join(root, file), target);
   }
+  copyDocsPage();
   await bundleWorkflows();
   writeFileSync(join(next, stampName), builtFrom);
   rmSync(previous, { recursive: true, force: true });
@@ -49,6 +51,22 @@ function compile() {
   });
   if (error) throw error;
   return status === 0;
+}
+
+/** What the page of the API's docs shows itself with: two files of Swagger UI, with their licences. */
+function copyDocsPage() {
+  const source = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')));
+  const target = join(next, 'api', 'docs', 'swagger-ui');
+  mkdirSync(target, { recursive: true });
+  for (const name of [
+    'swagger-ui-bundle.js',
+    'swagger-ui-bundle.js.LICENSE.txt',
+    'swagger-ui.css',
+    'LICENSE',
+    'NOTICE',
+  ]) {
+    copyFileSync(join(source, name), join(target, name));
+  }
 }
 
 async function bundleWorkflows() {

@@ -1,6 +1,7 @@
 import type { AgentCommand } from '../agents/agent.ts';
 import { toJsonObject } from '../model/json.ts';
 import type { ActivityDeps } from './deps.ts';
+import { overrideEnv } from './overrides.ts';
 import type { StoredRollout } from './planning.ts';
 import { agentHome, bookkeeping } from './sandbox-layout.ts';
 
@@ -10,9 +11,10 @@ import { agentHome, bookkeeping } from './sandbox-layout.ts';
  */
 export function prepareAgent(
   { provider, interceptor }: Pick<ActivityDeps, 'provider' | 'interceptor'>,
-  { row, generation, plan }: StoredRollout,
+  rollout: StoredRollout,
   attempt: number,
 ): AgentCommand {
+  const { row, generation, plan } = rollout;
   const { agent: _agent, model: _model, inference_url: _url, ...settings } = row.request.policy.config;
   const command = plan.agent.prepare({
     rolloutId: row.id,
@@ -31,6 +33,8 @@ export function prepareAgent(
   });
   return {
     ...command,
+    // What the agent itself needs is not to be overlaid.
+    env: { ...overrideEnv(rollout), ...command.env },
     argv: ['sh', '-c', bookkeeping, 'sh', ...command.argv],
     files: [{ path: `${agentHome}/`, content: '', mode: 0o1777 }, ...command.files],
   };

@@ -1,14 +1,13 @@
 import { CancelledFailure } from '@temporalio/common';
-import { agentLogId } from '../model/ids.ts';
 import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import type { AttemptRow } from '../store/attempts.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import { agentFailure, timeoutFailure } from './agent-failure.ts';
+import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
-import { LogWriter } from './log-writer.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { agentCommandId, harborFolder } from './sandbox-layout.ts';
 import { readTarFiles } from './tar-files.ts';
@@ -22,8 +21,8 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
   const { rolloutId, attempt } = ref;
   const rollout = await loadRollout(store, deps.agents, await enter(store, ref, 'running', scope));
   const row = await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
-  const log = await LogWriter.continue(store.logs, agentLogId(rolloutId, attempt));
-  const { end, stopped } = await followOrSalvage(deps, rollout, row, log, scope);
+  const output = await AttemptOutput.continue(store, ref, 'agent', rollout.plan.agent.output?.());
+  const { end, stopped } = await followOrSalvage(deps, rollout, row, output, scope);
 
   // A cancelled activity still has to see its calls home.
   const signal = scope.signal.aborted ? new AbortController().signal : scope.signal;
@@ -37,7 +36,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
     failure:
       stopped === 'timeout'
         ? timeoutFailure(rollout.plan.timeoutSeconds, calls, new Date())
-        : agentFailure({ agent: rollout.plan.agent, end, outputTail: log.tail, calls }),
+        : agentFailure({ agent: rollout.plan.agent, end, outputTail: output.tail, calls }),
     llmCalls: calls.length,
     ...resources(end),
   };
@@ -48,27 +47,34 @@ async function followOrSalvage(
   deps: ActivityDeps,
   rollout: StoredRollout,
   row: AttemptRow,
-  log: LogWriter,
+  output: AttemptOutput,
   scope: ActivityScope,
 ): ReturnType<typeof follow> {
   try {
-    return await follow(deps, rollout, row, log, scope);
+    const followed = await follow(deps, rollout, row, output, scope);
+    await output.finish();
+    return followed;
   } catch (error) {
-    if (!scope.signal.aborted) await salvage(deps, row, log).catch(() => {});
+    // A worker that only lets go leaves the rest to the next one.
+    if (scope.signal.aborted) await output.flush();
+    else await salvage(deps, row, output);
     throw error;
-  } finally {
-    await log.flush();
   }
 }
 
 const salvagedBytes = 64 * 1024 * 1024;
 
-async function salvage({ provider }: ActivityDeps, row: AttemptRow, log: LogWriter): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
-  const tar = await provider.get(row.sandboxName, `${harborFolder}/${agentCommandId}`, signal);
-  const files = tar && (await readTarFiles(tar, { fileBytes: salvagedBytes, files: 10 }));
-  const output = files?.get('out');
-  if (output && output.length > log.length) await log.write(output.subarray(log.length));
+async function salvage({ provider }: ActivityDeps, row: AttemptRow, output: AttemptOutput): Promise<void> {
+  try {
+    const signal = AbortSignal.timeout(30_000);
+    const tar = await provider.get(row.sandboxName, `${harborFolder}/${agentCommandId}`, signal);
+    const files = tar && (await readTarFiles(tar, { fileBytes: salvagedBytes, files: 10 }));
+    const written = files?.get('out');
+    if (written && written.length > output.length) await output.write(written.subarray(output.length));
+  } catch {
+    // Nothing is left of it.
+  }
+  await output.finish();
 }
 
 type Stopped = 'timeout' | 'cancelled' | undefined;
@@ -81,7 +87,7 @@ async function follow(
   deps: ActivityDeps,
   rollout: StoredRollout,
   row: AttemptRow,
-  log: LogWriter,
+  output: AttemptOutput,
   { signal, report }: ActivityScope,
 ): Promise<{ readonly end: CommandEnd; readonly stopped: Stopped }> {
   const { provider, interceptor } = deps;
@@ -94,10 +100,10 @@ async function follow(
       env,
       ...(stdin === undefined ? {} : { stdin }),
       ...(agentUser === undefined ? {} : { user: agentUser }),
-      offset: log.length,
+      offset: output.length,
       onOutput: (chunk) => {
-        report(`${log.length + chunk.length} bytes of output`);
-        return log.write(chunk);
+        report(`${output.length + chunk.length} bytes of output`);
+        return output.write(chunk);
       },
       signal: until,
     });

@@ -1,18 +1,18 @@
 import { HarborError, toFailure } from '../model/errors.ts';
-import { attemptKey, sandboxName, testsLogId } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
+import { attemptKey, sandboxName } from '../model/ids.ts';
 import type { AttemptRef, Evaluation } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import { type ActivityScope, isShutdown } from './activity.ts';
+import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
-import { LogWriter } from './log-writer.ts';
+import { FileKeeper } from './kept-files.ts';
 import { collectLeftovers } from './leftovers.ts';
 import { ownResultOf } from './own-result.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { outcomeOf, rewardsOf } from './rewards.ts';
 import { harborFolder, testsFolder, verifierFolder } from './sandbox-layout.ts';
-import { readTarFiles, renamedTar } from './tar-files.ts';
+import { renamedTar } from './tar-files.ts';
 
 /**
  * Judges what the agent left. Held-back tests, where the task has them, alone count; else what the image's own entrypoint
@@ -93,15 +93,15 @@ async function runTests(
   const { store, provider } = deps;
   const { settings, seed, testsEgress, agentEgress } = rollout.plan;
   const nonce = deps.unguessable(`tests ${attemptKey(rolloutId, attempt)}`);
-  const log = await LogWriter.continue(store.logs, testsLogId(rolloutId, attempt));
+  const output = await AttemptOutput.continue(store, { rolloutId, attempt }, 'tests');
   const command = (id: string, script: string, user: string, signal: AbortSignal) =>
     provider.run(sandbox, {
       id,
       argv: ['sh', '-c', script],
       env: { ...settings.sandboxEnv, ...settings.testsEnv, ...(seed === null ? {} : { HARBOR_SEED: String(seed) }) },
       user,
-      offset: log.length,
-      onOutput: (chunk) => log.write(chunk),
+      offset: output.length,
+      onOutput: (chunk) => output.write(chunk),
       signal,
     });
 
@@ -112,8 +112,8 @@ async function runTests(
   const testsUser = settings.testsUser ?? '0';
   const staged = await command(`stage-${nonce}`, stage(nonce, testsUser), '0', scope.signal);
   if (staged.kind !== 'exited' || staged.exitCode !== 0) {
-    await log.flush();
-    throw new HarborError('verifier_failed', `the tests could not be put in their place: ${log.tail.slice(-500)}`);
+    await output.finish();
+    throw new HarborError('verifier_failed', `the tests could not be put in their place: ${output.tail.slice(-500)}`);
   }
 
   scope.report('running the tests');
@@ -121,7 +121,8 @@ async function runTests(
     try {
       return await command(`tests-${nonce}`, runTestScript, testsUser, signal);
     } finally {
-      await log.flush();
+      if (isShutdown(scope.signal)) await output.flush();
+      else await output.finish();
     }
   });
   if (end.kind === 'cut-off') throw new HarborError('verifier_failed', 'the tests were killed from outside');
@@ -168,23 +169,5 @@ async function verdictFiles(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Buffer>> {
   const tar = await provider.get(sandbox, verifierFolder, signal);
-  if (!tar) return new Map();
-  const files = await readTarFiles(tar, { fileBytes: limits.resultBytes, files: 100 });
-  for (const [name, content] of files) {
-    const ref = await store.blobs.put(content);
-    await store.artifacts.add({
-      rolloutId,
-      attempt,
-      name: `verifier/${name}`,
-      contentType: contentType(name),
-      bytes: content.length,
-      ref,
-    });
-  }
-  return files;
-}
-
-function contentType(name: string): string {
-  if (name.endsWith('.json')) return 'application/json';
-  return name.endsWith('.xml') ? 'application/xml' : 'text/plain; charset=utf-8';
+  return tar ? new FileKeeper(store, { rolloutId, attempt }).keepFolder(tar, 'verifier') : new Map();
 }

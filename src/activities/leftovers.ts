@@ -1,11 +1,13 @@
+import { posix } from 'node:path';
 import { limits } from '../model/limits.ts';
 import { attemptKey, sandboxName } from '../model/ids.ts';
 import type { AttemptRef } from '../model/stages.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 import { diffOfWorkdir } from './diff.ts';
+import { FileKeeper } from './kept-files.ts';
 import type { StoredRollout } from './planning.ts';
-import { listChanges, outbox } from './sandbox-layout.ts';
+import { agentHome, listChanges, outbox } from './sandbox-layout.ts';
 import { readTarFiles } from './tar-files.ts';
 
 const diffArtifact = 'workdir.diff';
@@ -18,7 +20,8 @@ export interface Leftovers {
 }
 
 /**
- * Keeps what the agent left: the diff of its working directory and its result.json, both as artifacts. Before any test is
+ * Keeps what the agent left: the diff of its working directory, its result.json, what was asked for, and the
+ * agent's sessions. Before any test is
  * put in, which would change the directory; once only.
  */
 export async function collectLeftovers(
@@ -31,7 +34,7 @@ export async function collectLeftovers(
   const kept = (await store.artifacts.list(rolloutId)).filter((artifact) => artifact.attempt === attempt);
   const keptResult = kept.find(({ name }) => name === resultArtifact);
   if (kept.some(({ name }) => name === diffArtifact)) {
-    return { result: keptResult && (await store.blobs.get(keptResult.ref)).toString('utf8') };
+    return { result: keptResult?.ref ? (await store.blobs.get(keptResult.ref)).toString('utf8') : undefined };
   }
   report('reading what the agent left');
   const sandbox = sandboxName(rolloutId, attempt, 'agent');
@@ -42,29 +45,42 @@ export async function collectLeftovers(
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => line.replace(/^\.\//, ''));
+  const workdir = rollout.plan.settings.workdir ?? rollout.snapshot.facts.workdir;
   const diff = await diffOfWorkdir({
     provider,
     sandbox,
     snapshot: rollout.snapshot.name,
-    workdir: rollout.plan.settings.workdir ?? rollout.snapshot.facts.workdir,
+    workdir,
     changed: lines('changed'),
     deleted: lines('deleted'),
     nonce,
     signal,
   });
-  const keep = async (name: string, contentType: string, content: Buffer): Promise<void> =>
-    store.artifacts.add({
-      rolloutId,
-      attempt,
-      name,
-      contentType,
-      bytes: content.length,
-      ref: await store.blobs.put(content),
-    });
+  const keeper = new FileKeeper(store, { rolloutId, attempt });
   const result = files.get('result.json');
-  if (result) await keep(resultArtifact, 'application/json', result);
-  await keep(diffArtifact, 'text/x-diff; charset=utf-8', Buffer.from(diff));
+  if (result) await keeper.keepContent(resultArtifact, 'application/json', result);
+  for (const path of rollout.plan.artifacts) {
+    const inSandbox = posix.resolve(workdir, path);
+    await keeper.keepPath(provider, sandbox, inSandbox, `files${inSandbox}`, signal);
+  }
+  await keepSessions(deps, rollout, keeper, sandbox, signal);
+  // The last one, by which the next try knows that all are there.
+  await keeper.keepContent(diffArtifact, 'text/x-diff; charset=utf-8', Buffer.from(diff));
   return { result: result?.toString('utf8') };
+}
+
+/** The agent's own record of its work, in its own format. */
+async function keepSessions(
+  { provider, agents }: ActivityDeps,
+  { plan }: StoredRollout,
+  keeper: FileKeeper,
+  sandbox: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const folder of agents.byName(plan.agent.name)?.sessionFiles ?? []) {
+    const tar = await provider.get(sandbox, posix.join(agentHome, folder), signal);
+    if (tar) await keeper.keepFolder(tar, `session/${folder}`);
+  }
 }
 
 /** An agent that was killed did not live to write its outbox; then it is written for it. */

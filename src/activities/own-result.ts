@@ -3,7 +3,7 @@ import { type JsonObject, jsonObjectSchema, tryParseJson } from '../model/json.t
 
 /** What an image's own entrypoint answers, in the shapes that the existing runners write. */
 const resultSchema = z.looseObject({
-  reward_info: z.looseObject({ outcome_reward: z.number().nullish() }).nullish(),
+  reward_info: z.looseObject({ outcome_reward: z.number().nullish(), details: jsonObjectSchema.nullish() }).nullish(),
   metrics: z
     .looseObject({
       outcome_reward: z.number().nullish(),
@@ -18,8 +18,8 @@ export interface OwnResult {
   /** null: it gave no number. */
   readonly reward: number | null;
   readonly error: string | null;
-  /** All of it. */
-  readonly raw: JsonObject;
+  /** What it says besides, where callers of the existing client look for it; all of it where nothing is marked so. */
+  readonly details: JsonObject;
 }
 
 /** Reads result.json. On stdio a runner may have printed before its answer: the last line that is JSON counts. */
@@ -31,7 +31,11 @@ export function ownResultOf(text: string): OwnResult | undefined {
     if (!parsed.success) continue;
     const { reward_info, metrics, error } = parsed.data;
     const reward = reward_info?.outcome_reward ?? metrics?.outcome_reward ?? metrics?.reward_mean ?? null;
-    return { reward: reward !== null && Number.isFinite(reward) ? reward : null, error: error ?? null, raw };
+    return {
+      reward: reward !== null && Number.isFinite(reward) ? reward : null,
+      error: error ?? null,
+      details: reward_info?.details ?? metrics?.details ?? raw,
+    };
   }
   return undefined;
 }

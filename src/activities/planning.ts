@@ -7,12 +7,13 @@ import { HarborError, invalid } from '../model/errors.ts';
 import { toJsonObject } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
 import { type ModelRef, readModel } from '../model/model-ref.ts';
-import type { PromptTemplate, RolloutRequest } from '../model/rollout.ts';
+import type { RolloutRequest } from '../model/rollout.ts';
 import type { Task, TaskSettings } from '../model/task.ts';
 import type { DeploymentRow, GenerationRow } from '../store/deployments.ts';
 import type { PlannedRollout, RolloutRow } from '../store/rollouts.ts';
 import type { SnapshotRow } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
+import { instructionOf } from './instruction.ts';
 
 /** Everything that running one rollout needs to know, derived from what the store holds; never stored itself. */
 export interface RolloutPlan {
@@ -26,6 +27,8 @@ export interface RolloutPlan {
   readonly settings: TaskSettings;
   readonly testsRef: string | null;
   readonly script: Task['script'];
+  /** Paths in the sandbox to keep, relative to the working directory or absolute. */
+  readonly artifacts: readonly string[];
 }
 
 /** A stored rollout with all that belongs to it. */
@@ -66,6 +69,7 @@ export async function planRollout(
     generation: generation.generation,
     snapshotName: snapshot.name,
     traceCorrelationId: request.trace_correlation_id ?? id,
+    comparison: request.comparison_id ?? null,
     seed: plan.seed,
     agent: plan.agent.name,
     model: plan.model?.name ?? null,
@@ -98,7 +102,7 @@ async function derivePlan(
   const model = modelOf(request);
   const ownEntrypoint = !(asksForRunner(generation.entrypoint) && !snapshot.facts.hasRunRollout);
   const agent = ownEntrypoint ? agents.entrypoint : chooseAgent(agents, generation, request, model);
-  const instruction = instructionOf(request.prompt_template) ?? task?.instruction ?? null;
+  const instruction = instructionOf(request.prompt_template, task?.instruction ?? null);
   if (!ownEntrypoint && instruction === null) {
     throw invalid(
       'prompt_template',
@@ -122,6 +126,7 @@ async function derivePlan(
     settings,
     testsRef: task?.testsRef ?? null,
     script: task?.script ?? null,
+    artifacts: [...new Set([...request.artifacts, ...(settings.artifacts ?? [])])],
   };
 }
 
@@ -186,13 +191,4 @@ function chooseAgent(
   }
   readSettings(toJsonObject(request.policy.config));
   return agent;
-}
-
-function instructionOf(template: PromptTemplate | null | undefined): string | null {
-  const sections = (template?.sections ?? []).toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0));
-  const text = sections
-    .map((section) => section.content ?? section.pattern ?? '')
-    .filter((part) => part.trim() !== '')
-    .join('\n\n');
-  return text === '' ? null : text;
 }

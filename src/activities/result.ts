@@ -1,7 +1,7 @@
 import { agentLogId, sandboxName, testsLogId } from '../model/ids.ts';
 import { toFailure } from '../model/errors.ts';
 import type { Failure } from '../model/failures.ts';
-import { type JsonObject, jsonObjectSchema, tryParseJson } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { RolloutResult } from '../model/result.ts';
 import type { RolloutStatus, Timings } from '../model/rollout.ts';
 import type { CollectRequest, RolloutOutcome } from '../model/stages.ts';
@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 import { collectLeftovers, resultArtifact } from './leftovers.ts';
+import { ownResultOf } from './own-result.ts';
 import { loadRollout } from './planning.ts';
 import { mayClose } from './sandbox.ts';
 
@@ -90,8 +91,8 @@ async function detailsOf(store: Store, rolloutId: string, attempt: number): Prom
   const artifact = (await store.artifacts.list(rolloutId)).find(
     (one) => one.attempt === attempt && one.name === resultArtifact,
   );
-  if (!artifact) return {};
-  return tryParseJson((await store.blobs.get(artifact.ref)).toString('utf8'), jsonObjectSchema) ?? {};
+  if (!artifact?.ref) return {};
+  return ownResultOf((await store.blobs.get(artifact.ref)).toString('utf8'))?.details ?? {};
 }
 
 async function resourcesOf(

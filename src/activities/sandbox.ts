@@ -9,6 +9,7 @@ import { type ActivityScope, NoPlace } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
+import { applyOverrides } from './overrides.ts';
 import { loadRollout, planRollout, type StoredRollout } from './planning.ts';
 
 /**
@@ -36,6 +37,7 @@ export async function provision(
     scope.signal,
   );
   await createSandbox(deps, rollout, attempt, scope);
+  await applyOverrides(deps, rollout, { rolloutId, attempt }, name, scope);
   await store.attempts.mark(rolloutId, attempt, 'provisionedAt');
   return {
     organization: row.organization,

@@ -31,7 +31,8 @@ function wanted(header: Header, { fileBytes }: TarFilesLimits): boolean {
   return header.type === 'file' && (header.size ?? 0) <= fileBytes;
 }
 
-function belowFirst(name: string): string {
+/** A member's path without its first folder. */
+export function belowFirst(name: string): string {
   return name
     .replace(/^\.?\/+/, '')
     .split('/')

@@ -34,10 +34,15 @@ export interface CodingAgent extends Agent {
   readonly ownsModel: (model: ModelRef) => boolean;
   readonly toolbox: (facts: SnapshotFacts) => ToolboxSource;
   readonly output: () => OutputReader;
-  /** Files of instructions that it reads in the working directory by itself; of several, most agents read but one. */
-  readonly instructions: readonly string[];
+  /**
+   * Files of instructions that it reads in the working directory by itself, in groups: it reads all files of the first group of
+   * which one is there, and none of the others.
+   */
+  readonly instructions: readonly (readonly string[])[];
   /** Folders in the working directory whose `<name>/SKILL.md` it finds. */
   readonly skills: readonly string[];
+  /** What it reads as well, relative to its own folder: a file of instructions, and a folder of skills. */
+  readonly own: { readonly instructions: string; readonly skills: string };
   /** What keeps its sessions, relative to its own folder. */
   readonly sessionFiles: readonly string[];
   /** Takes up a session that was cut off, in the sandbox where it lies; the rest is as in {@link prepare}. */

@@ -56,7 +56,7 @@ export function codexOutput(): OutputReader {
     if (!event) return undefined;
     switch (event.type) {
       case 'thread.started':
-        return [{ type: 'session', sessionId: event.thread_id }];
+        return [{ type: 'session', session_id: event.thread_id }];
       case 'turn.started':
       case 'item.updated':
         return [];
@@ -77,14 +77,14 @@ export function codexOutput(): OutputReader {
 /** Items that take time are told when they begin, and again when they are over. */
 function started(item: Item): AgentEvent[] {
   if (item.type === 'command_execution') {
-    return [{ type: 'tool_call', callId: item.id, tool: 'shell', input: scriptOf(item.command) }];
+    return [{ type: 'tool_call', call_id: item.id, tool: 'shell', input: scriptOf(item.command) }];
   }
   if (item.type === 'collab_tool_call') {
-    return [{ type: 'tool_call', callId: item.id, tool: item.tool, input: item.prompt ?? '' }];
+    return [{ type: 'tool_call', call_id: item.id, tool: item.tool, input: item.prompt ?? '' }];
   }
   if (item.type !== 'mcp_tool_call') return [];
   const input = JSON.stringify(item.arguments ?? {});
-  return [{ type: 'tool_call', callId: item.id, tool: `${item.server}.${item.tool}`, input }];
+  return [{ type: 'tool_call', call_id: item.id, tool: `${item.server}.${item.tool}`, input }];
 }
 
 function completed(item: Item): AgentEvent[] {
@@ -96,18 +96,18 @@ function completed(item: Item): AgentEvent[] {
     case 'error':
       return [{ type: 'notice', message: item.message }];
     case 'command_execution': {
-      const exitCode = item.exit_code ?? null;
-      const failed = exitCode !== 0;
-      return [{ type: 'tool_result', callId: item.id, output: item.aggregated_output, exitCode, failed }];
+      const exit_code = item.exit_code ?? null;
+      const failed = exit_code !== 0;
+      return [{ type: 'tool_result', call_id: item.id, output: item.aggregated_output, exit_code, failed }];
     }
     case 'mcp_tool_call': {
       const output = item.error?.message ?? JSON.stringify(item.result ?? null);
-      return [{ type: 'tool_result', callId: item.id, output, exitCode: null, failed: Boolean(item.error) }];
+      return [{ type: 'tool_result', call_id: item.id, output, exit_code: null, failed: Boolean(item.error) }];
     }
     case 'collab_tool_call': {
       const told = Object.values(item.agents_states).map(({ status, message }) => message ?? status);
       const failed = item.status === 'failed';
-      return [{ type: 'tool_result', callId: item.id, output: told.join('\n'), exitCode: null, failed }];
+      return [{ type: 'tool_result', call_id: item.id, output: told.join('\n'), exit_code: null, failed }];
     }
     case 'file_change':
       return item.changes.map(({ path, kind }) => ({ type: 'file_change', path, change: changes[kind] ?? 'changed' }));

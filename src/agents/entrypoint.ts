@@ -1,4 +1,5 @@
-import type { JsonObject } from '../model/json.ts';
+import { z } from 'zod';
+import { check, type JsonObject, jsonObjectSchema } from '../model/json.ts';
 import type { Agent, AgentCommand, AgentRun } from './agent.ts';
 
 const rolloutFile = '/tmp/rollout.json';
@@ -44,10 +45,22 @@ function rolloutJson(run: AgentRun): JsonObject {
     prompt_template: template,
     inference_url: `${run.interceptorUrl}/v1`,
     limits: { timeout_s: run.timeoutSeconds },
-    params: { ...run.settings, model: run.model?.name ?? null },
+    params: { ...paramsOf(run), model: run.model?.name ?? null },
     ...(env === undefined ? {} : { env }),
     ...(policy === undefined ? {} : { policy }),
   };
+}
+
+const settingsSchema = z.object({
+  params: jsonObjectSchema.default({}),
+  policy: z.object({ config: jsonObjectSchema.default({}) }).prefault({}),
+});
+
+/** The agent and its settings, wherever the request names them, less the address: the interceptor's is the only one. */
+function paramsOf({ request }: AgentRun): JsonObject {
+  const { params, policy } = check(request, settingsSchema, 'request');
+  const { inference_url: _url, ...settings } = { ...params, ...policy.config };
+  return settings;
 }
 
 function instructionTemplate(instruction: string): JsonObject {

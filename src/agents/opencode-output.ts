@@ -47,7 +47,7 @@ export function opencodeOutput(): OutputReader {
     const sessionId = tryParseJson(text, sessionSchema)?.sessionID;
     if (sessionId === undefined || sessionId === session) return events;
     session = sessionId;
-    return [{ type: 'session', sessionId }, ...events];
+    return [{ type: 'session', session_id: sessionId }, ...events];
   };
 }
 
@@ -89,8 +89,13 @@ function toolActs({ callID: callId, tool, state }: ToolUse): AgentAct[] {
   const exitCode = state.metadata?.exit ?? null;
   const failed = state.status === 'error' || (exitCode !== null && exitCode !== 0);
   return [
-    { type: 'tool_call', callId, tool, input: typeof command === 'string' ? command : JSON.stringify(state.input) },
-    { type: 'tool_result', callId, output: state.error ?? state.output ?? '', exitCode, failed },
+    {
+      type: 'tool_call',
+      call_id: callId,
+      tool,
+      input: typeof command === 'string' ? command : JSON.stringify(state.input),
+    },
+    { type: 'tool_result', call_id: callId, output: state.error ?? state.output ?? '', exit_code: exitCode, failed },
   ];
 }
 

@@ -22,8 +22,9 @@ export const opencode: CodingAgent = {
     const item = opencodePackage(facts);
     return { name: 'opencode', version: item.spec.replace(/^.*@/, ''), packages: [item] };
   },
-  instructions: ['AGENTS.md', 'CLAUDE.md'],
+  instructions: [['AGENTS.md'], ['CLAUDE.md']],
   skills: ['.opencode/skill', '.opencode/skills', '.claude/skills', '.agents/skills'],
+  own: { instructions: 'config/opencode/AGENTS.md', skills: 'config/opencode/skills' },
   sessionFiles: ['data/opencode'],
   prepare: (run) => patiently(run, command(run), givingUp),
   resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),

@@ -44,7 +44,7 @@ export function streamJsonOutput(): OutputReader {
     const line = text.startsWith('{') ? tryParseJson(text, lineSchema) : undefined;
     if (!line) return undefined;
     const { parent_tool_use_id: subAgent } = line;
-    return actsOf(line, shellCalls).map((act): AgentEvent => (subAgent ? { ...act, subAgent } : act));
+    return actsOf(line, shellCalls).map((act): AgentEvent => (subAgent ? { ...act, sub_agent: subAgent } : act));
   };
 }
 
@@ -73,7 +73,7 @@ function actsOf(line: Line, shellCalls: Set<string>): AgentAct[] {
 }
 
 function systemActs({ subtype, session_id: sessionId, ...line }: Line): AgentAct[] {
-  if (subtype === 'init' && sessionId) return [{ type: 'session', sessionId }];
+  if (subtype === 'init' && sessionId) return [{ type: 'session', session_id: sessionId }];
   if (subtype === 'api_retry') {
     const reason = line.error_status ?? (typeof line.error === 'string' ? line.error : 'no answer');
     return [{ type: 'retry', message: `${reason}, retry ${line.attempt} of ${line.max_retries}` }];
@@ -93,7 +93,7 @@ function blockActs({ type }: Line, block: Block, shellCalls: Set<string>): Agent
       const command = commandOf(block.input);
       if (command !== undefined) shellCalls.add(block.id);
       const input = command ?? JSON.stringify(block.input);
-      return [{ type: 'tool_call', callId: block.id, tool: block.name, input }];
+      return [{ type: 'tool_call', call_id: block.id, tool: block.name, input }];
     }
     case 'tool_result':
       return [];
@@ -111,7 +111,7 @@ function toolResult({ tool_use_id: callId, content, is_error }: ToolResult, shel
   // Claude Code puts the code first, Qwen Code near the end; both only where it is not 0.
   const told = /^Exit code:? (\d+)$/im.exec(output)?.[1];
   const exitCode = failed ? (told === undefined ? null : Number(told)) : 0;
-  return { type: 'tool_result', callId, output, exitCode: shellCalls.has(callId) ? exitCode : null, failed };
+  return { type: 'tool_result', call_id: callId, output, exit_code: shellCalls.has(callId) ? exitCode : null, failed };
 }
 
 function failureText({ error, result, subtype }: Line): string {

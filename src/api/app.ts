@@ -1,14 +1,18 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { readablePath } from './input.ts';
-import { problemHandler, unknownRoute } from './problems.ts';
+import { problemHandler } from './problems.ts';
 import { buildRoutes } from './routes/builds.ts';
+import { descriptionRoutes } from './routes/description.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { healthRoutes } from './routes/health.ts';
+import { instanceRoutes } from './routes/instances.ts';
+import { rolloutEventRoutes } from './routes/rollout-events.ts';
 import { rolloutFileRoutes } from './routes/rollout-files.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { trajectoryRoutes } from './routes/trajectory.ts';
+import { unknownRoute } from './unknown-route.ts';
 
 /** The HTTP API. */
 export function createApi(deps: ApiDeps): Express {
@@ -16,19 +20,31 @@ export function createApi(deps: ApiDeps): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(singleSlashes, readablePath);
-  app.use(healthRoutes(deps));
-  app.use(
-    '/api/harbor',
-    authenticate(deps.store.apiKeys),
-    deploymentRoutes(deps),
-    buildRoutes(deps),
-    rolloutRoutes(deps),
-    rolloutFileRoutes(deps),
-    trajectoryRoutes(deps),
-  );
+  app.use(openRouters(deps));
+  app.use(keyedRoot, authenticate(deps.store.apiKeys), keyedRouters(deps));
   app.use(unknownRoute);
   app.use(problemHandler(deps.logger));
   return app;
+}
+
+/** Routes that need no key. */
+export function openRouters(deps: ApiDeps): Router[] {
+  return [healthRoutes(deps), descriptionRoutes()];
+}
+
+/** Below what path a key is asked for. */
+export const keyedRoot = '/api/harbor';
+
+export function keyedRouters(deps: ApiDeps): Router[] {
+  return [
+    deploymentRoutes(deps),
+    buildRoutes(deps),
+    instanceRoutes(deps),
+    rolloutRoutes(deps),
+    rolloutEventRoutes(deps),
+    rolloutFileRoutes(deps),
+    trajectoryRoutes(deps),
+  ];
 }
 
 /** A base address that ends in a slash makes the existing client ask for `//api/harbor/…`. */

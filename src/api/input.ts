@@ -62,14 +62,21 @@ const [least, most, usual] = limits.listPage;
 
 /** A whole number in a query, as text. */
 export function wholeNumber(from: number, to: number): z.ZodType<number> {
-  return z
-    .string('must be given once')
-    .regex(/^\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= from && value <= to, `must be from ${from} to ${to}`);
+  return (
+    z
+      .string('must be given once')
+      .regex(/^\d{1,15}$/, 'must be a whole number')
+      .transform(Number)
+      .refine((value) => value >= from && value <= to, `must be from ${from} to ${to}`)
+      // What the API's description says of it; zod would describe the text.
+      .meta({ type: 'integer', minimum: from, maximum: to })
+  );
 }
 
-export const pageQuery = { limit: wholeNumber(least, most).default(usual), offset: wholeNumber(0, 1e9).default(0) };
+export const pageQuery = {
+  limit: wholeNumber(least, most).default(usual).describe('How many at most.'),
+  offset: wholeNumber(0, 1e9).default(0).describe('How many to pass over.'),
+};
 
 export const flag = z
   .enum(['0', '1', 'false', 'true'], 'must be 0 or 1')

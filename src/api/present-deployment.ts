@@ -1,4 +1,4 @@
-import type { BuildResponse, DeploymentResponse, DeploymentSummary } from '../model/responses.ts';
+import type { BuildResponse, DeploymentResponse, DeploymentSummary } from '../model/deployment-responses.ts';
 import type { BuildRow, DeploymentRow } from '../store/deployments.ts';
 import type { Store } from '../store/store.ts';
 

@@ -3,18 +3,25 @@ import { failures } from '../model/failures.ts';
 import type { CallSummary, RolloutResponse } from '../model/responses.ts';
 import { isClosed, noUsage, type Usage } from '../model/rollout.ts';
 import type { RolloutResult } from '../model/result.ts';
+import { presentOverrides } from './present-overrides.ts';
 import type { AttemptRow } from '../store/attempts.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { Store } from '../store/store.ts';
 
-type RolloutSummary = Omit<RolloutResponse, 'trace' | 'attempts'>;
+type RolloutSummary = Omit<RolloutResponse, 'trace' | 'attempts' | 'override_application_results'>;
 
 /** The whole answer for one rollout, open or closed. */
 export async function presentRollout(store: Store, row: RolloutRow): Promise<RolloutResponse> {
   const calls = await store.calls.list(row.id);
   const attempts = await store.attempts.list(row.id);
+  const overrides = presentOverrides(attempts.at(-1)?.overrides, row.result);
+  const summary = presentRolloutSummary(row, row.result?.usage ?? (await store.calls.usage(row.id)));
+  const isIncomplete = overrides?.some(({ overall_status: status }) => status === 'failed' || status === 'partial');
   return {
-    ...presentRolloutSummary(row, row.result?.usage ?? (await store.calls.usage(row.id))),
+    ...summary,
+    // The run itself went well, but not with all that it was to be run with: its reader has to know.
+    success_status: isIncomplete && summary.success_status === 'success' ? 'apply_failed' : summary.success_status,
+    override_application_results: overrides,
     trace: {
       trace_id: row.traceCorrelationId,
       url: `/api/harbor/rollouts/${row.id}/trace`,
@@ -32,6 +39,7 @@ export function presentRolloutSummary(row: RolloutRow, usage: Usage = row.result
   return {
     id: row.id,
     trace_correlation_id: row.traceCorrelationId,
+    comparison_id: row.comparison,
     deployment_id: row.deploymentId,
     deployment: row.deploymentName,
     generation: row.generation,
@@ -55,7 +63,6 @@ export function presentRolloutSummary(row: RolloutRow, usage: Usage = row.result
     resources: result ? presentResources(result) : null,
     artifact: null,
     inference_url: null,
-    override_application_results: null,
     execution_metadata: {
       rollout_id: row.id,
       attempts: result?.attempts ?? row.attempt,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { HarborError } from '../model/errors.ts';
 import { failures } from '../model/failures.ts';
@@ -36,10 +36,6 @@ export function unavailable(detail: string): ProblemError {
     { 'retry-after': '2' },
   );
 }
-
-export const unknownRoute: RequestHandler = (request) => {
-  throw notFound(`${request.method} ${request.path}`);
-};
 
 /** Turns whatever a route threw into the one form that errors have. What is nobody's mistake but ours is logged. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {

@@ -53,6 +53,7 @@ export function answerOf(rollout: RolloutResponse): { readonly status: number; r
   const status = isFailureClass(failure.class) ? failures[failure.class].httpStatus : 424;
   return {
     status: status === 429 ? 424 : status,
-    body: { ...rollout, detail: `${failure.class}: ${failure.message}`, code: failure.class, rollout_id: rollout.id },
+    // The reason first: the existing client shows no more than the first hundred letters of an answer.
+    body: { detail: `${failure.class}: ${failure.message}`, code: failure.class, rollout_id: rollout.id, ...rollout },
   };
 }

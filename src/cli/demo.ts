@@ -115,7 +115,7 @@ async function tidyUp(client: HarborClient, rollouts: readonly TrackedRollout[])
 }
 
 function requests({ agent, model }: Flags) {
-  return (seed: number) => ({
+  return ({ seed }: TrackedRollout) => ({
     env: { seed, env_name: 'harbor' },
     policy: { config: { agent, model } },
     egress: { agent: 'interceptor-only' as const },

@@ -18,8 +18,8 @@ const phases: Readonly<Record<string, string>> = {
 
 /** One line per rollout: seed, phase, seconds, calls, tokens, and its reward once it has one. */
 export function rolloutRow(rollout: TrackedRollout, paint: Paint): LiveRow {
-  const { id, seed, state, latest } = rollout;
-  const head = `  seed ${String(seed).padStart(3)}  `;
+  const { id, seed, policy, state, latest } = rollout;
+  const head = `  seed ${String(seed).padStart(3)}  ${policy ? `${policy.label}  ` : ''}`;
   const minor = state === 'waiting' || state === 'queued';
   if (state === 'refused') {
     return { key: id, state, text: `${head}${paint('red', 'refused')}  ${errorText(rollout.error)}` };
@@ -46,42 +46,43 @@ function verdict({ reward_info: { outcome_reward: earned }, failure }: RolloutRe
   return paint(earned > 0 ? 'green' : 'yellow', `reward ${reward(earned)}`);
 }
 
-const columns: readonly Column[] = [
-  { heading: 'SEED', right: true },
-  { heading: 'AGENT' },
-  { heading: 'STATUS' },
-  { heading: 'REWARD', right: true },
-  { heading: 'LLM CALLS', right: true },
-  { heading: 'TOKENS IN', right: true },
-  { heading: 'OUT', right: true },
-  { heading: 'COST', right: true },
-  { heading: 'AGENT TIME', right: true },
-  { heading: 'TOTAL', right: true },
-  { heading: 'ROLLOUT' },
-];
-
 type Shown = Pick<
   RolloutResponse,
-  'id' | 'seed' | 'agent' | 'status' | 'reward_info' | 'failure' | 'usage' | 'timings'
+  'id' | 'seed' | 'agent' | 'model' | 'status' | 'reward_info' | 'failure' | 'usage' | 'timings'
 >;
 
-/** What rollouts came to, a line each. */
+type RolloutColumn = Column & { readonly cell: (rollout: Shown, paint: Paint) => string };
+
+const columns: readonly RolloutColumn[] = [
+  { heading: 'SEED', right: true, cell: ({ seed }) => (seed === null ? '-' : String(seed)) },
+  { heading: 'AGENT', cell: ({ agent }) => agent },
+  { heading: 'MODEL', cell: ({ model }) => model ?? '-' },
+  { heading: 'STATUS', cell: ({ status }, paint) => paintStatus(paint, status) },
+  {
+    heading: 'REWARD',
+    right: true,
+    cell: ({ reward_info: { outcome_reward: earned } }, paint) => points(earned, paint),
+  },
+  { heading: 'LLM CALLS', right: true, cell: ({ usage }) => count(usage.llm_calls) },
+  { heading: 'TOKENS IN', right: true, cell: ({ usage }) => count(usage.input_tokens) },
+  { heading: 'OUT', right: true, cell: ({ usage }) => count(usage.output_tokens) },
+  { heading: 'COST', right: true, cell: ({ usage }) => money(usage.cost_usd) },
+  { heading: 'AGENT TIME', right: true, cell: ({ timings }) => duration(timings.agent_s) },
+  { heading: 'TOTAL', right: true, cell: ({ timings }) => duration(timings.total_s) },
+  { heading: 'ROLLOUT', cell: ({ id }) => id },
+];
+
+/** What rollouts came to, a line each. Their models are named where they differ. */
 export function rolloutTable(rollouts: readonly Shown[], paint: Paint): string[] {
+  const differ = new Set(rollouts.map(({ model }) => model)).size > 1;
+  const shown = columns.filter(({ heading }) => heading !== 'MODEL' || differ);
   return table(
-    columns,
-    rollouts.map(({ id, seed, agent, status, reward_info: { outcome_reward: earned }, usage, timings }) => [
-      seed === null ? '-' : String(seed),
-      agent,
-      paintStatus(paint, status),
-      earned === null ? paint('red', '-') : paint(earned > 0 ? 'green' : 'yellow', reward(earned)),
-      count(usage.llm_calls),
-      count(usage.input_tokens),
-      count(usage.output_tokens),
-      money(usage.cost_usd),
-      duration(timings.agent_s),
-      duration(timings.total_s),
-      id,
-    ]),
+    shown,
+    rollouts.map((rollout) => shown.map(({ cell }) => cell(rollout, paint))),
     paint,
   );
+}
+
+function points(earned: number | null, paint: Paint): string {
+  return earned === null ? paint('red', '-') : paint(earned > 0 ? 'green' : 'yellow', reward(earned));
 }

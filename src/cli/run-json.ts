@@ -15,6 +15,8 @@ export interface RunJson {
 
 interface RunResult {
   readonly seed: number;
+  /** Where several are compared. */
+  readonly policy?: string;
   readonly success: boolean;
   readonly id: string;
   readonly status: string;
@@ -37,8 +39,8 @@ export function runJson(deployment: string, rollouts: readonly TrackedRollout[])
   };
 }
 
-function resultOf({ id, seed, state, latest, error }: TrackedRollout): RunResult {
-  const head = { seed, id, status: state };
+function resultOf({ id, seed, policy, state, latest, error }: TrackedRollout): RunResult {
+  const head = { seed, ...(policy && { policy: policy.label }), id, status: state };
   const reward = latest?.reward_info.outcome_reward ?? null;
   if (latest && reward !== null) return { ...head, success: true, reward, failure: latest.failure, response: latest };
   return {

@@ -1,9 +1,9 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ulid } from 'ulid';
 import { agentRegistry } from '../agents/registry.ts';
 import { egressModes, type EgressMode } from '../model/egress.ts';
 import { invalid } from '../model/errors.ts';
-import type { DeploymentResponse } from '../model/responses.ts';
+import type { DeploymentResponse } from '../model/deployment-responses.ts';
 import type { NewRollout } from '../sdk/client.ts';
 import { apiCommand, type CliContext, clientFor, repeated, type ServerFlags, wholeNumber } from './context.ts';
 import { counted } from './format.ts';
@@ -12,7 +12,7 @@ import { note, paint, paintError, say, sayJson } from './output.ts';
 import { patience } from './patience.ts';
 import { runJson } from './run-json.ts';
 import { isScored, summaryOf } from './rollout-summary.ts';
-import { startRollouts, type TrackedRollout } from './tracked-rollouts.ts';
+import { type Policy, startRollouts, type TrackedRollout } from './tracked-rollouts.ts';
 
 interface Flags extends ServerFlags {
   readonly seeds?: number;
@@ -20,8 +20,10 @@ interface Flags extends ServerFlags {
   readonly model?: string;
   readonly timeout?: number;
   readonly agent?: string;
+  readonly policy?: readonly Policy[];
   readonly concurrency: number;
   readonly egress?: EgressMode;
+  readonly artifact?: readonly string[];
   readonly detach: boolean;
   readonly json: boolean;
 }
@@ -46,14 +48,20 @@ export function register(program: Command, context: CliContext): void {
       `the model that the agent uses (default: the agent's, ${usualModel} if none is named)`,
     )
     .option('--agent <agent>', `${agentRegistry.names.join(', ')} (default: by the model)`)
+    .addOption(
+      new Option('--policy <agent:model>', 'instead of --agent and --model; repeated, all of them run and are compared')
+        .argParser(repeated(policyIn))
+        .conflicts('agent'),
+    )
     .option('--timeout <seconds>', "for each agent (default: the deployment's, 300 if it names none)", wholeNumber(1))
     .option('--concurrency <n>', 'how many are asked for at once', wholeNumber(1), 8)
     .addOption(new Option('--egress <mode>', egressHelp(context)).choices(egressModes))
+    .option('--artifact <path>', 'keep this file or folder of the sandbox, too (repeatable)', repeated(String))
     .option('--detach', 'start them, print their ids, and return', false)
     .option('--json', 'print JSON', false)
     .addHelpText(
       'after',
-      `\nExamples:\n  ${context.prefix} run my-project --seed 1 --seed 2\n  ${context.prefix} run my-project --model gpt-5-mini --json`,
+      `\nExamples:\n  ${context.prefix} run my-project --seed 1 --seed 2\n  ${context.prefix} run my-project --model gpt-5-mini --json\n  ${context.prefix} run my-project --policy codex:gpt-5-mini --policy claude-code:claude-haiku-4-5`,
     )
     .action((deployment: string, flags: Flags) => run(context, deployment, flags));
 }
@@ -61,11 +69,23 @@ export function register(program: Command, context: CliContext): void {
 async function run(context: CliContext, key: string, flags: Flags): Promise<void> {
   const client = await clientFor(context, flags);
   const deployment = await client.deployment(key);
-  const rollouts = seedsOf(deployment, flags).map((seed): TrackedRollout => ({ id: ulid(), seed, state: 'waiting' }));
-  const job = { client, deployment: deployment.id, request: requests(context, flags), concurrency: flags.concurrency };
-  note(
-    `Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${modelOf(flags)}`,
+  const comparison = (flags.policy?.length ?? 0) > 1 ? ulid() : undefined;
+  const rollouts = seedsOf(deployment, flags).flatMap((seed) =>
+    (flags.policy ?? [undefined]).map((policy): TrackedRollout => ({
+      id: ulid(),
+      seed,
+      state: 'waiting',
+      ...(policy && { policy }),
+    })),
   );
+  const job = {
+    client,
+    deployment: deployment.id,
+    request: requests(context, flags, comparison),
+    concurrency: flags.concurrency,
+  };
+  const who = flags.policy?.map(({ label }) => label).join(', ') ?? modelOf(flags);
+  note(`Running ${counted(rollouts.length, 'rollout')} of ${paintError('bold', deployment.name)} with ${who}`);
 
   if (flags.detach) {
     const { signal } = new AbortController();
@@ -74,7 +94,7 @@ async function run(context: CliContext, key: string, flags: Flags): Promise<void
     process.exitCode = 130;
   }
   if (flags.json) sayJson(runJson(key, rollouts));
-  else if (flags.detach) showStarted(context, rollouts);
+  else if (flags.detach) showStarted(context, rollouts, comparison);
   else for (const line of summaryOf(rollouts, paint)) say(line);
   const missed = flags.detach ? rollouts.some(({ state }) => state === 'refused') : !rollouts.every(isScored);
   if (missed) process.exitCode ??= 1;
@@ -90,19 +110,31 @@ function seedsOf({ name, seeds }: DeploymentResponse, flags: Flags): readonly nu
 }
 
 /** The existing client's request, with what its flags say and it does not send. */
-function requests({ name }: CliContext, flags: Flags): (seed: number) => NewRollout {
-  const { agent, timeout, egress } = flags;
-  const model = modelOf(flags);
+function requests({ name }: CliContext, flags: Flags, comparison?: string): (rollout: TrackedRollout) => NewRollout {
+  const { timeout, egress, artifact } = flags;
   const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
-  return (seed) => ({
-    env: { seed, env_name: 'harbor' },
-    policy: { config: { model, ...(agent !== undefined && { agent }) } },
-    ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
-    ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
-  });
+  return ({ seed, policy }) => {
+    const { agent } = policy ?? flags;
+    const model = modelOf(policy ? { ...policy, model: policy.model ?? flags.model } : flags);
+    return {
+      env: { seed, env_name: 'harbor' },
+      policy: { config: { model, ...(agent !== undefined && { agent }) } },
+      ...(comparison !== undefined && { comparison_id: comparison }),
+      ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
+      ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
+      ...(artifact !== undefined && { artifacts: [...artifact] }),
+    };
+  };
 }
 
-function modelOf({ model, agent }: Flags): string {
+/** `codex:gpt-5-mini`, or an agent alone. A model may hold colons itself. */
+function policyIn(label: string): Policy {
+  const [, agent, model] = /^([^:]+)(?::(.+))?$/.exec(label) ?? [];
+  if (agent === undefined) throw new InvalidArgumentError('It must be an agent and a model, like codex:gpt-5-mini.');
+  return { label, agent, ...(model !== undefined && { model }) };
+}
+
+function modelOf({ model, agent }: Pick<Flags, 'model' | 'agent'>): string {
   return model ?? (agent === undefined ? undefined : agentRegistry.byName(agent)?.defaultModel) ?? usualModel;
 }
 
@@ -111,7 +143,11 @@ function egressHelp({ name }: CliContext): string {
   return `what the agent may reach (default: ${usual})`;
 }
 
-function showStarted({ prefix }: CliContext, rollouts: readonly TrackedRollout[]): void {
-  for (const { id, seed, state } of rollouts) say(`seed ${seed}  ${id}  ${state}`);
-  say(`\nTo see how they go: ${prefix} rollout list; to end one: ${prefix} rollout cancel ID`);
+function showStarted({ prefix }: CliContext, rollouts: readonly TrackedRollout[], comparison?: string): void {
+  for (const { id, seed, policy, state } of rollouts) {
+    say(`seed ${seed}  ${policy ? `${policy.label}  ` : ''}${id}  ${state}`);
+  }
+  say(
+    `\nTo see how they go: ${prefix} rollout list${comparison ? ` --comparison ${comparison}` : ''}; to end one: ${prefix} rollout cancel ID`,
+  );
 }

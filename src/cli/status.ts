@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DeploymentStatusResponse } from '../model/responses.ts';
+import type { DeploymentStatusResponse } from '../model/deployment-responses.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from './context.ts';
 import { moment } from './format.ts';
 import { note, noteBytes, paint, paintStatus, printable, say, sayJson } from './output.ts';

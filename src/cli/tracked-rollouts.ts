@@ -10,6 +10,8 @@ export interface TrackedRollout {
   /** Chosen here, so that a request may be repeated without starting a second rollout. */
   readonly id: string;
   readonly seed: number;
+  /** Where several are compared. */
+  readonly policy?: Policy;
   /** `waiting`: not asked for yet; `refused`: the server would not start it, see `error`. */
   state: 'waiting' | 'starting' | 'refused' | RolloutStatus;
   /** By performance.now(); when it was asked for. */
@@ -18,11 +20,19 @@ export interface TrackedRollout {
   error?: unknown;
 }
 
+/** Who works, with which model; without one of them the server's choice. */
+export interface Policy {
+  /** As its caller wrote it. */
+  readonly label: string;
+  readonly agent?: string;
+  readonly model?: string;
+}
+
 export interface Tracking {
   readonly client: HarborClient;
   readonly deployment: string;
-  /** The request for a seed, less its id. */
-  readonly request: (seed: number) => NewRollout;
+  /** What to ask for, less the id. */
+  readonly request: (rollout: TrackedRollout) => NewRollout;
   /** How many are under way at once. */
   readonly concurrency: number;
   readonly reconnect: Reconnect;
@@ -92,7 +102,7 @@ async function start(rollout: TrackedRollout, tracking: Tracking): Promise<void>
   rollout.startedAt ??= performance.now();
   onChange();
   try {
-    const body = { ...request(rollout.seed), rollout_id: rollout.id };
+    const body = { ...request(rollout), rollout_id: rollout.id };
     rollout.state = (await reconnect(() => client.startRollout(deployment, body))).status;
   } catch (error) {
     if (signal.aborted || isOutage(error)) throw error;

@@ -23,7 +23,7 @@ export function register(program: Command): void {
         logger: createLogger('up', config.logLevel),
         signal: stop.signal,
         onReady: ({ url, temporalUi, apiKeyFile }) =>
-          process.stdout.write(`${JSON.stringify({ url, temporalUi, apiKeyFile })}\n`),
+          process.stdout.write(`${JSON.stringify({ url, docs: `${url}/docs`, temporalUi, apiKeyFile })}\n`),
       });
     });
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { HarborError, errorText, invalid } from '../model/errors.ts';
-import type { DeploymentStatusResponse } from '../model/responses.ts';
+import type { DeploymentStatusResponse } from '../model/deployment-responses.ts';
 import type { HarborClient, NewDeployment } from '../sdk/client.ts';
 import { type PackedContext, packContext } from '../sdk/pack-context.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from './context.ts';

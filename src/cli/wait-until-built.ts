@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarborError } from '../model/errors.ts';
-import type { DeploymentStatusResponse } from '../model/responses.ts';
+import type { DeploymentStatusResponse } from '../model/deployment-responses.ts';
 import type { HarborClient } from '../sdk/client.ts';
 import { type Reconnect, resuming } from '../sdk/reconnecting.ts';
 

@@ -58,7 +58,9 @@ export async function forward(forwarding: Forwarding): Promise<void> {
   try {
     const headers = forwardedRequestHeaders(client.rawHeaders);
     const request = { dialect, method: opening.method, path: upstreamPath, headers, body, grant };
-    const answer = await upstream.send(request, call.signal);
+    const sent = upstream.send(request);
+    call.cancelledBy(sent.cancel);
+    const answer = await sent.answer;
     if (call.isOver) answer.body.destroy();
     else handThrough(answer, call, forwarding);
   } catch (error) {

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Provider } from './dialects/dialect.ts';
 import type { ProviderSettings } from './options.ts';
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts';
+import type { SentRequest, Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts';
 
 /**
  * Milliseconds after which an idle connection is dropped: sooner than providers and the balancers before them drop it,
@@ -21,29 +21,30 @@ export function httpUpstream(name: Provider, { baseUrl, apiKey }: ProviderSettin
   const credentials = name === 'openai' ? ['authorization', `Bearer ${apiKey}`] : ['x-api-key', apiKey];
   const ownHeaders = ['host', base.host, 'accept-encoding', 'identity', ...credentials];
 
-  const send = ({ method, path, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer> =>
-    new Promise((resolve, reject) => {
-      const sent = open({
-        ...target,
-        method,
-        path: root + path,
-        headers: [...ownHeaders, ...headers, ...(method === 'GET' ? [] : ['content-length', String(body.length)])],
-        signal,
-      });
+  const send = ({ method, path, headers, body }: UpstreamRequest): SentRequest => {
+    const sent = open({
+      ...target,
+      method,
+      path: root + path,
+      headers: [...ownHeaders, ...headers, ...(method === 'GET' ? [] : ['content-length', String(body.length)])],
+    });
+    const answer = new Promise<UpstreamAnswer>((resolve, reject) => {
       // Where several addresses were tried in vain, the error has a code and no message.
       sent.on('error', (error: NodeJS.ErrnoException) =>
         reject(error.message ? error : new Error(error.code ?? error.name, { cause: error })),
       );
-      sent.on('response', (answer) =>
+      sent.on('response', (begun) =>
         resolve({
-          status: answer.statusCode ?? 0,
-          statusText: answer.statusMessage ?? '',
-          headers: answer.rawHeaders,
-          body: answer,
+          status: begun.statusCode ?? 0,
+          statusText: begun.statusMessage ?? '',
+          headers: begun.rawHeaders,
+          body: begun,
         }),
       );
-      sent.end(body);
     });
+    sent.end(body);
+    return { answer, cancel: () => void sent.destroy() };
+  };
 
   return { name, send, close: () => agent.destroy() };
 }

@@ -9,7 +9,7 @@ export class OpenCall {
   readonly log: CallLog;
   private readonly response: ServerResponse;
   private readonly onEnd: () => void;
-  private readonly abort = new AbortController();
+  private cancel: (() => void) | undefined;
   private closed = false;
 
   constructor(log: CallLog, response: ServerResponse, onEnd: () => void) {
@@ -22,9 +22,9 @@ export class OpenCall {
     return this.closed;
   }
 
-  /** Aborted when the call is broken off. */
-  get signal(): AbortSignal {
-    return this.abort.signal;
+  /** What ends the upstream's part of it, should the call be broken off. */
+  cancelledBy(cancel: () => void): void {
+    this.cancel = cancel;
   }
 
   /** The upstream's answer is all there. */
@@ -34,8 +34,7 @@ export class OpenCall {
 
   /** The call ends here, whatever is still to come from the upstream. The first end counts. */
   breakOff(status: CallStatus, error: string | null = null): void {
-    if (!this.close(status, error)) return;
-    this.abort.abort();
+    if (this.close(status, error)) this.cancel?.();
   }
 
   /**

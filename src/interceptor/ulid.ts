@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Crockford's base 32, whose order as text is its order as numbers. */
 const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -10,6 +10,7 @@ const randomDigits = 16;
  * their order as text is the order in which they were made.
  */
 export function ulidMaker(after = '', now: () => number = Date.now): () => string {
+  const randomText = randomTexts();
   let last = after;
   return () => {
     const fresh = encodeTime(now()) + randomText();
@@ -24,8 +25,19 @@ function encodeTime(ms: number): string {
   return text;
 }
 
-function randomText(): string {
-  return Array.from(randomBytes(randomDigits), (byte) => digits.charAt(byte % 32)).join('');
+/** Takes its bytes from a stock: asking for them costs the same, however many one wants. */
+function randomTexts(): () => string {
+  const stock = Buffer.alloc(randomDigits * 256);
+  let used = stock.length;
+  return () => {
+    if (used === stock.length) {
+      randomFillSync(stock);
+      used = 0;
+    }
+    let text = '';
+    for (const end = used + randomDigits; used < end; used += 1) text += digits.charAt((stock[used] ?? 0) % 32);
+    return text;
+  };
 }
 
 /** The next number of the same length. */

@@ -7,8 +7,7 @@ import type { RawHeaders } from './headers.ts';
 /** Whoever answers LLM calls: a provider over HTTP, or the scripted model. */
 export interface Upstream {
   readonly name: Provider | 'scripted';
-  /** Rejects where no answer began. An aborted signal ends the call, and its answer if there is one already. */
-  send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer>;
+  send(request: UpstreamRequest): SentRequest;
   /** Lets go of idle connections. */
   close(): void;
 }
@@ -22,6 +21,14 @@ export interface UpstreamRequest {
   readonly headers: RawHeaders;
   readonly body: Buffer;
   readonly grant: Grant;
+}
+
+/** A request that is under way. */
+export interface SentRequest {
+  /** Rejects where no answer began. */
+  readonly answer: Promise<UpstreamAnswer>;
+  /** Ends it, and its answer if there is one already. */
+  readonly cancel: () => void;
 }
 
 export interface UpstreamAnswer {

@@ -1,25 +1,26 @@
 /**
- * What an agent does, as its own output tells it while it works; the same for all agents. Texts are as the agent printed
+ * What an agent does, as its own output tells it while it works; the same for all agents, and in the words of the API.
+ * Texts are as the agent printed
  * them, uncut. What it says of tokens and cost is not in here: the interceptor's record of its calls is.
  */
 export type AgentEvent = AgentAct & {
   /** The sub-agent that did it, by the id that its agent gave it; absent: the agent itself. */
-  readonly subAgent?: string;
+  readonly sub_agent?: string;
 };
 
 export type AgentAct =
   /** The session in which the agent works; by its id it can be taken up again. */
-  | { readonly type: 'session'; readonly sessionId: string }
+  | { readonly type: 'session'; readonly session_id: string }
   | { readonly type: 'message'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }
   /** `input`: the command of a shell, else the arguments as JSON. */
-  | { readonly type: 'tool_call'; readonly callId: string; readonly tool: string; readonly input: string }
+  | { readonly type: 'tool_call'; readonly call_id: string; readonly tool: string; readonly input: string }
   | {
       readonly type: 'tool_result';
-      readonly callId: string;
+      readonly call_id: string;
       readonly output: string;
       /** null: it is no command, or the agent does not tell. */
-      readonly exitCode: number | null;
+      readonly exit_code: number | null;
       readonly failed: boolean;
     }
   | { readonly type: 'file_change'; readonly path: string; readonly change: 'added' | 'changed' | 'deleted' }

@@ -6,7 +6,8 @@ export type Dialect = 'openai-responses' | 'openai-chat' | 'anthropic-messages' 
  * be reached or broke off; `client_abort`: the agent hung up; `revoked`: the attempt ended meanwhile; `killed`: the
  * interceptor died with the call open.
  */
-export type CallStatus = 'ok' | 'http_error' | 'reset' | 'client_abort' | 'revoked' | 'killed';
+export const callStatuses = ['ok', 'http_error', 'reset', 'client_abort', 'revoked', 'killed'] as const;
+export type CallStatus = (typeof callStatuses)[number];
 
 /** Tokens of one call as the provider reported them. */
 export interface CallUsage {
@@ -53,4 +54,10 @@ export interface CallRecord {
   readonly endedAt: Date | null;
   /** What went wrong, where something did. */
   readonly error: string | null;
+}
+
+/** A call of which no more is known yet than that it was made. */
+export interface BegunCall extends Pick<CallRecord, 'id' | 'rolloutId' | 'attempt'> {
+  /** As it was asked for; null where the request does not tell. */
+  readonly model: string | null;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { egressSchema } from './egress.ts';
+import { jsonSchema } from './json.ts';
 import { limits } from './limits.ts';
 
 export const deploymentStatuses = ['pending', 'building', 'ready', 'failed'] as const;
@@ -58,7 +59,7 @@ export const createDeploymentSchema = z.object({
   entrypoint_mode: z.enum(entrypointModes).default('file'),
   limits: deploymentLimitsSchema.prefault({}),
   env_vars: envVarsSchema.default({}),
-  metadata: z.record(z.string(), z.json()).default({}),
+  metadata: z.record(z.string(), jsonSchema).default({}),
   egress: egressSchema.default({}),
 });
 export type CreateDeployment = z.infer<typeof createDeploymentSchema>;

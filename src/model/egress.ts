@@ -9,7 +9,7 @@ export type EgressMode = (typeof egressModes)[number];
 
 /** Egress per phase; an absent phase is `open`, as users of the existing client expect. */
 export const egressSchema = z.object({
-  agent: z.enum(egressModes).optional(),
-  tests: z.enum(egressModes).optional(),
+  agent: z.enum(egressModes).optional().describe('What the agent may reach. Absent: `open`.'),
+  tests: z.enum(egressModes).optional().describe('What the tests may reach. Absent: `open`.'),
 });
 export type Egress = z.infer<typeof egressSchema>;

@@ -4,7 +4,8 @@ import { HarborError } from './errors.ts';
 /** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json());
+export const jsonSchema = z.json();
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), jsonSchema);
 
 /** The one place that calls JSON.parse: text in, checked value out. Throws `invalid_request`. */
 export function parseJson<T>(text: string, schema: z.ZodType<T>, what = 'body'): T {

@@ -12,6 +12,10 @@ export const limits = {
   /** Bytes of any JSON body, less the archive it may carry. */
   jsonBodyBytes: 3 * 1024 * 1024,
   instructionBytes: 512 * 1024,
+  /** A task's number: 32 bits hold it. */
+  seed: [-(2 ** 31 - 1), 2 ** 31 - 1],
+  /** Instances that one request makes: [least, most, default]; the default is the existing client's. */
+  instances: [1, 10_000, 100],
   envVars: 100,
   envVarValueBytes: 32 * 1024,
   /** Agent seconds, cores, MiB and MiB: [least, most, default]; the existing client's documented ranges. */
@@ -21,11 +25,18 @@ export const limits = {
   diskMb: [1024, 102_400, 10_240],
   /** Seconds for the tests where the task names none, and at most. */
   testsTimeoutSeconds: [1, 7200, 600],
+  /** Policies that one request may compare. */
+  policies: 8,
   /** Seconds a synchronous rollout waits for a place before 429. */
   capacityWaitSeconds: 30,
   listPage: [1, 500, 50],
   /** Bytes of result.json or a reward file that are read. */
   resultBytes: 1024 * 1024,
+  /** Artifacts that a request may name, and files that its tests may leave; bytes of each, and of all of an attempt. */
+  artifacts: 100,
+  artifactBytes: 256 * 1024 * 1024,
+  artifactsBytes: 1024 * 1024 * 1024,
+  artifactPathLength: 1024,
   /** Changed files that a diff shows in full, and bytes of each. */
   diffFiles: 200,
   diffFileBytes: 1024 * 1024,

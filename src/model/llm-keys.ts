@@ -60,7 +60,8 @@ export function refuseSecrets(text: string): void {
   }
 }
 
-const isKeyVariable = (name: string) => keyVariables.some((variable) => name.toUpperCase().includes(variable));
+/** Whether a name is one under which programs look for an LLM key. */
+export const isKeyVariable = (name: string) => keyVariables.some((variable) => name.toUpperCase().includes(variable));
 
 function refuseDeclared(instruction: Instruction, dockerfile: Dockerfile): void {
   for (const { name, value, offset } of assignments(instruction, dockerfile)) {

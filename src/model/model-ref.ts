@@ -8,12 +8,11 @@ export interface ModelRef {
 }
 
 /**
- * A model as requests name it. LiteLLM's users put the provider before it (`openai/gpt-5-mini`), others give it beside it;
- * where neither says, the name does.
+ * A model as requests name it. LiteLLM's users put the provider before it (`openai/gpt-5-mini`), others give it beside it.
+ * A Claude beside which `openai` stands is Anthropic's all the same: the existing client sends that with every model.
  */
 export function readModel(text: string, givenProvider?: string | null): ModelRef {
   const [, prefix, name] = /^(openai|anthropic)\/(.+)$/.exec(text) ?? [];
-  const said = prefix ?? givenProvider?.toLowerCase();
-  if (said === 'openai' || said === 'anthropic') return { name: name ?? text, provider: said };
-  return { name: text, provider: /^claude/i.test(text) ? 'anthropic' : 'openai' };
+  const said = prefix ?? (/^claude/i.test(text) ? 'anthropic' : givenProvider?.toLowerCase());
+  return { name: name ?? text, provider: said === 'anthropic' ? 'anthropic' : 'openai' };
 }

@@ -1,96 +1,43 @@
 /** What the HTTP API answers. The routes build it, the client and the CLI read it, and the API's description is made of it. */
 import { z } from 'zod';
-import { buildStatuses, deploymentLimitsSchema, deploymentStatuses, entrypointModes } from './deployment.ts';
-import { jsonObjectSchema } from './json.ts';
+import { jsonObjectSchema, jsonSchema } from './json.ts';
+import { overrideStatusSchema } from './override-responses.ts';
 import { rolloutStatuses, trustLevels } from './rollout.ts';
 
-const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
+export const timestamp = z.iso.datetime().describe('UTC, ISO 8601');
 
-/** Every error. `detail` is for people; the existing client prints it. */
+/** With what a page was asked for. */
+export const page = { limit: z.int(), offset: z.int() };
+
+/** Every error; the existing client prints `detail`. */
 export const problemSchema = z.object({
-  detail: z.string(),
-  /** A failure class, or `not_found`, `conflict`, `unauthorized`, `too_large`. */
-  code: z.string(),
-  /** The request field at fault. */
-  field: z.string().optional(),
-  /** What to do about it. */
-  remedy: z.string().optional(),
-  /** Of a rollout that ended without a reward. */
-  rollout_id: z.string().optional(),
+  detail: z.string().describe('What went wrong, for people.'),
+  code: z
+    .string()
+    .describe(
+      'A failure class, or `not_found`, `conflict`, `unauthorized`, `too_large`, `method_not_allowed`, `unavailable`.',
+    ),
+  field: z.string().optional().describe('The request field at fault, as a path: `limits.cpu_cores`.'),
+  remedy: z.string().optional().describe('What to do about it.'),
+  rollout_id: z.string().optional().describe('Of a rollout that ended without a reward.'),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
-export const buildSchema = z.object({
-  id: z.string(),
-  status: z.enum(buildStatuses),
-  generation: z.int(),
-  /** Nothing had to be built: a snapshot of this content was there. */
-  cached: z.boolean(),
-  snapshot_id: z.string().nullable(),
-  error_message: z.string().nullable(),
-  created_at: timestamp,
-  started_at: timestamp.nullable(),
-  completed_at: timestamp.nullable(),
-});
-export type BuildResponse = z.infer<typeof buildSchema>;
-
-const deploymentSummarySchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  status: z.enum(deploymentStatuses),
-  /** Of the newest generation that is ready. */
-  snapshot_id: z.string().nullable(),
-  /** Why it failed; absent otherwise, since the existing client prints a null as "None". */
-  error: z.string().optional(),
-  generation: z.int(),
-  created_at: timestamp,
-  updated_at: timestamp,
-});
-export type DeploymentSummary = z.infer<typeof deploymentSummarySchema>;
-
-export const deploymentSchema = deploymentSummarySchema.extend({
-  description: z.string().nullable(),
-  entrypoint: z.string(),
-  entrypoint_mode: z.enum(entrypointModes),
-  limits: deploymentLimitsSchema,
-  metadata: jsonObjectSchema,
-  /** Names only. */
-  env_vars: z.array(z.string()),
-  /** Of the tasks in the context; empty where any seed is taken. */
-  seeds: z.array(z.int()),
-  latest_build: buildSchema.nullable(),
-  /** Remarks on what was uploaded, e.g. keys of task.toml that are not known. */
-  warnings: z.array(z.string()),
-});
-export type DeploymentResponse = z.infer<typeof deploymentSchema>;
-
-export const deploymentStatusSchema = deploymentSummarySchema.extend({ builds: z.array(buildSchema) });
-export type DeploymentStatusResponse = z.infer<typeof deploymentStatusSchema>;
-
-export const deploymentListSchema = z.object({
-  deployments: z.array(deploymentSummarySchema),
-  limit: z.int(),
-  offset: z.int(),
-});
-
-export const buildStartedSchema = z.object({
-  build_id: z.string(),
-  deployment_id: z.string(),
-  status: z.enum(buildStatuses),
-});
-
-const usageSchema = z.object({
+export const usageSchema = z.object({
   llm_calls: z.int(),
-  input_tokens: z.int(),
+  input_tokens: z.int().describe('With the cached ones.'),
   cached_tokens: z.int(),
   cache_write_tokens: z.int(),
-  output_tokens: z.int(),
+  output_tokens: z.int().describe('With the reasoning ones.'),
   reasoning_tokens: z.int(),
-  cost_usd: z.number().nullable(),
+  cost_usd: z.number().nullable().describe('US dollars at list prices; null where the price of a call is not known.'),
 });
 
-const failureSchema = z.object({ class: z.string(), message: z.string() });
-const seconds = z.number().nonnegative().nullable();
+export const failureSchema = z.object({
+  class: z.string().describe('A failure class; docs/architecture.md has them all.'),
+  message: z.string(),
+});
+const seconds = z.number().nonnegative().nullable().describe('Seconds; null where it was not reached.');
 
 const timingsSchema = z.object({
   queued_s: seconds,
@@ -100,72 +47,90 @@ const timingsSchema = z.object({
   total_s: seconds,
 });
 
+/** Tokens of one call. */
+export const callUsageSchema = usageSchema.omit({ llm_calls: true, cost_usd: true });
+
 /** One LLM call without its bodies. */
-const callSummarySchema = z.object({
+export const callSummarySchema = z.object({
   id: z.string(),
   attempt: z.int(),
-  dialect: z.string(),
-  upstream: z.string(),
+  dialect: z.string().describe('The wire format: `openai-responses`, `openai-chat`, `anthropic-messages` or `other`.'),
+  upstream: z.string().describe('Who answered: `openai`, `anthropic` or `scripted`.'),
   model: z.string().nullable(),
-  status: z.string(),
+  status: z.string().describe('`ok`, `http_error`, `reset`, `client_abort`, `revoked` or `killed`.'),
   http_status: z.int().nullable(),
   stop_reason: z.string().nullable(),
-  retry_of: z.string().nullable(),
-  usage: usageSchema.omit({ llm_calls: true, cost_usd: true }).nullable(),
-  cost_usd: z.number().nullable(),
+  retry_of: z.string().nullable().describe('The call that this one repeats after a failure.'),
+  usage: callUsageSchema.nullable(),
+  cost_usd: z.number().nullable().describe('US dollars at list prices.'),
   started_at: timestamp,
-  ttfb_ms: z.number().nullable(),
-  duration_ms: z.number().nullable(),
+  ttfb_ms: z.number().nullable().describe('Milliseconds to the first byte of the answer.'),
+  duration_ms: z.number().nullable().describe('Milliseconds.'),
   error: z.string().nullable(),
 });
 export type CallSummary = z.infer<typeof callSummarySchema>;
 
 const rewardInfoSchema = z.object({
-  outcome_reward: z.number().nullable(),
-  outcome_objectives: z.record(z.string(), z.number()).nullable(),
+  outcome_reward: z
+    .number()
+    .nullable()
+    .describe('The number that counts; null where no test result exists, never 0 instead.'),
+  outcome_objectives: z.record(z.string(), z.number()).nullable().describe('All named numbers that the tests gave.'),
   event_rewards: z.null(),
-  details: jsonObjectSchema,
+  details: jsonObjectSchema.describe("What the image's own entrypoint said besides."),
 });
 
 /** Answer of the rollout routes: the existing client's schema, and Harbor's own fields beside it. */
 export const rolloutSchema = z.object({
   id: z.string(),
   trace_correlation_id: z.string(),
+  comparison_id: z.string().nullable().describe('Shared by rollouts that are to be compared.'),
   deployment_id: z.string(),
-  deployment: z.string(),
-  generation: z.int(),
+  deployment: z.string().describe("The deployment's name."),
+  generation: z.int().describe('Of the deployment, when the rollout was made; it keeps it.'),
   snapshot_id: z.string(),
   seed: z.int().nullable(),
-  agent: z.string(),
+  agent: z.string().describe("`entrypoint`: the image's own command."),
   model: z.string().nullable(),
   status: z.enum(rolloutStatuses),
-  attempt: z.int(),
-  success: z.boolean(),
-  success_status: z.string().nullable(),
+  attempt: z.int().describe('The last one, from 1; 0 before the first.'),
+  success: z.boolean().describe('It came to its end in good order; says nothing of the reward.'),
+  success_status: z
+    .string()
+    .nullable()
+    .describe(
+      '`success`, `failure`, `timeout`, `network_error`, `runtime_error` or `apply_failed`; null while it is open.',
+    ),
   status_detail: z.string().nullable(),
   error: z.string().nullable(),
   failure: failureSchema.nullable(),
   reward_info: rewardInfoSchema,
-  /** The same numbers where older clients look for them. */
-  metrics: rewardInfoSchema.extend({ reward_mean: z.number().nullable() }),
-  trust: z.enum(trustLevels).nullable(),
-  self_reported: z.boolean(),
+  metrics: rewardInfoSchema
+    .extend({ reward_mean: z.number().nullable() })
+    .describe('The same numbers where older clients look for them.'),
+  trust: z.enum(trustLevels).nullable().describe('How far the reward can be trusted.'),
+  self_reported: z.boolean().describe('No tests judged it: the reward is what the image says itself.'),
   usage: usageSchema,
   timings: timingsSchema,
   resources: jsonObjectSchema.nullable(),
-  /** A summary; the whole of it lies at `url`. */
-  trace: z.object({ trace_id: z.string(), url: z.string(), calls: z.array(callSummarySchema) }).nullable(),
-  /** Always null here: the existing client fails on a list. `GET …/artifacts` has them. */
-  artifact: z.null(),
+  trace: z
+    .object({ trace_id: z.string(), url: z.string(), calls: z.array(callSummarySchema) })
+    .nullable()
+    .describe('A summary of every LLM call; the bodies lie at `url`.'),
+  // The existing client fails on a list.
+  artifact: z.null().describe('Always null: `GET …/artifacts` has them.'),
   inference_url: z.null(),
-  override_application_results: z.null(),
+  override_application_results: z
+    .array(overrideStatusSchema)
+    .nullable()
+    .describe('Of the last attempt; null where nothing was to be overlaid.'),
   execution_metadata: jsonObjectSchema,
   attempts: z.array(
     z.object({
       attempt: z.int(),
-      sandbox: z.string(),
+      sandbox: z.string().describe('Its name at the provider.'),
       started_at: timestamp,
-      ended_at: timestamp.nullable(),
+      ended_at: timestamp.nullable().describe('null until nothing is left of its sandbox.'),
       failure: failureSchema.nullable(),
     }),
   ),
@@ -174,10 +139,19 @@ export const rolloutSchema = z.object({
 });
 export type RolloutResponse = z.infer<typeof rolloutSchema>;
 
+/** A rollout that ended without a number: an error with everything that is known. */
+export const unrewardedSchema = rolloutSchema.extend({
+  ...problemSchema.pick({ detail: true, code: true }).shape,
+  rollout_id: z.string(),
+});
+/** What stands where a rollout was asked for and its request cannot be carried out, before it began or later. */
+export const refusedRolloutSchema = z.union([unrewardedSchema, problemSchema]);
+
 export const rolloutListSchema = z.object({
-  rollouts: z.array(rolloutSchema.omit({ trace: true, attempts: true })),
-  limit: z.int(),
-  offset: z.int(),
+  rollouts: z
+    .array(rolloutSchema.omit({ trace: true, attempts: true, override_application_results: true }))
+    .describe('Newest first.'),
+  ...page,
 });
 
 /** `GET …/trace`: every call with what was asked and what was answered, as JSON where it is JSON. */
@@ -189,10 +163,10 @@ export const traceSchema = z.object({
     callSummarySchema.extend({
       method: z.string(),
       path: z.string(),
-      /** Parsed, or null where it is not JSON; `…/trace/{call id}/request` has its bytes. */
-      request: z.json().nullable(),
-      /** A stream is given as the answer it amounts to: its last event's response, or what could be put together. */
-      response: z.json().nullable(),
+      request: jsonSchema
+        .nullable()
+        .describe('Parsed, or null where it is not JSON; `…/trace/{call}/request` has its bytes.'),
+      response: jsonSchema.nullable().describe('Parsed; a stream is given as the one answer that it amounts to.'),
       request_bytes: z.int(),
       response_bytes: z.int(),
     }),
@@ -208,8 +182,9 @@ export const artifactListSchema = z.object({
       attempt: z.int(),
       content_type: z.string(),
       size_bytes: z.int(),
-      sha256: z.string(),
-      url: z.string(),
+      sha256: z.string().nullable(),
+      url: z.string().nullable().describe('Where its bytes are, on this server; null where they were not kept.'),
+      omitted: z.string().nullable().describe('Why it was not kept.'),
     }),
   ),
 });
@@ -220,5 +195,21 @@ export const acceptedSchema = z.object({
   id: z.string(),
   rollout_id: z.string(),
   status: z.enum(rolloutStatuses),
+  url: z.string().describe('Where the rollout is, on this server.'),
+});
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+/** Answers of a request with several `policies`, in their order: `202` and, once all have ended, `200`. */
+export const acceptedComparisonSchema = z.object({
+  comparison_id: z.string(),
+  rollouts: z.array(acceptedSchema),
   url: z.string(),
 });
+export const comparisonSchema = z.object({
+  comparison_id: z.string(),
+  rollouts: z.array(rolloutSchema).describe('Some may have ended without a reward; each says for itself.'),
+});
+
+/** What the rollout routes answer, to a request for one and to one for several. */
+export const endedSchema = z.union([rolloutSchema, comparisonSchema]);
+export const startedSchema = z.union([acceptedSchema, acceptedComparisonSchema]);

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { contextOverrideSchema, contextOverridesSchema } from './context-override.ts';
 import { egressSchema } from './egress.ts';
 import { rolloutIdPattern } from './ids.ts';
+import { jsonSchema } from './json.ts';
 import { limits } from './limits.ts';
 
 export const rolloutStatuses = [
@@ -18,11 +20,10 @@ const closedStatuses = ['completed', 'failed', 'cancelled'] as const satisfies r
 export const isClosed = (status: RolloutStatus): boolean =>
   (closedStatuses as readonly RolloutStatus[]).includes(status);
 
-/** 32 bits hold it. */
-const largestSeed = 2 ** 31 - 1;
+const [leastSeed, largestSeed] = limits.seed;
 const seedSchema = z
   .int('must be a whole number')
-  .min(-largestSeed, `must be at least ${-largestSeed}`)
+  .min(leastSeed, `must be at least ${leastSeed}`)
   .max(largestSeed, `must be at most ${largestSeed}`)
   .nullish();
 
@@ -34,75 +35,136 @@ const promptSectionSchema = z.looseObject({
 });
 
 /** `prompt_template`: its sections, in `order`, make the instruction. Unknown keys are handed on to an own entrypoint. */
-const promptTemplateSchema = z.looseObject({ sections: z.array(promptSectionSchema).optional() });
+const promptTemplateSchema = z.looseObject({
+  sections: z.array(promptSectionSchema).optional(),
+  context_override: contextOverrideSchema.nullish(),
+  context_overrides: contextOverridesSchema.nullish(),
+});
 export type PromptTemplate = z.infer<typeof promptTemplateSchema>;
 
 /** Agent, model and their settings. Unknown keys are kept: an image's own entrypoint gets them all as `params`. */
 const policyConfigSchema = z.looseObject({
-  agent: z.string().optional(),
-  model: z.string().min(1).max(256).optional(),
+  agent: z.string().optional().describe('Absent: chosen by the model.'),
+  model: z.string().min(1).max(256).optional().describe('The model that the agent uses.'),
   provider: z.string().max(64).nullish(),
-  /** A hint only: Harbor puts its interceptor in its place. */
-  inference_url: z.string().max(2048).nullish(),
+  inference_url: z.string().max(2048).nullish().describe('A hint only: Harbor puts its interceptor in its place.'),
   reasoning_effort: z.string().max(32).optional(),
 });
 
-/**
- * Body of `POST /api/harbor/deployments/{k}/rollout`, of the global `/rollout`, and (with `deployment`) the input of
- * the workflow type `rollout`. Unknown keys are ignored, as the existing client expects.
- */
+const policySchema = z.object({
+  policy_id: z.string().nullish(),
+  policy_name: z.string().nullish(),
+  config: policyConfigSchema.prefault({}),
+  context_override: contextOverrideSchema.nullish().describe('The overlay that the policy itself brings.'),
+  output_mode: z.string().optional(),
+});
+
+export const rolloutIdSchema = z
+  .string()
+  .regex(rolloutIdPattern, 'must be 1 to 64 letters, digits, "_" or "-", and start with a letter or digit');
+
+/** What makes one rollout. Unknown keys are ignored, as the existing client expects. */
 export const rolloutRequestSchema = z.object({
-  /** A caller's mark for its own records; not unique, Harbor never tells rollouts apart by it. Absent: the rollout's id. */
-  trace_correlation_id: z.string().trim().min(1, 'must not be blank').max(512).optional(),
-  /** The rollout's own id, chosen by a caller that wants to repeat the request safely. Absent: a ULID. */
-  rollout_id: z
+  trace_correlation_id: z
     .string()
-    .regex(rolloutIdPattern, 'must be 1 to 64 letters, digits, "_" or "-", and start with a letter or digit')
-    .optional(),
+    .trim()
+    .min(1, 'must not be blank')
+    .max(512)
+    .optional()
+    .describe("A mark for your own records; Harbor never tells rollouts apart by it. Absent: the rollout's id."),
+  rollout_id: rolloutIdSchema
+    .optional()
+    .describe('Its own id, chosen by who wants to repeat the request safely. Absent: a ULID.'),
+  comparison_id: rolloutIdSchema
+    .optional()
+    .describe('Shared by rollouts that are to be compared, whatever they differ in: lists can be filtered by it.'),
   env: z
     .object({
       seed: seedSchema,
       env_name: z.string().nullish(),
       env_id: z.string().nullish(),
-      config: z.record(z.string(), z.json()).default({}),
+      config: z.record(z.string(), jsonSchema).default({}),
     })
     .prefault({}),
-  /** The global form's place for the seed. */
-  seed: seedSchema,
-  policy: z
-    .object({
-      policy_id: z.string().nullish(),
-      policy_name: z.string().nullish(),
-      config: policyConfigSchema.prefault({}),
-      output_mode: z.string().optional(),
-    })
-    .prefault({}),
-  /** The global form's place for agent and model. */
-  params: z.looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() }).optional(),
-  prompt_template: promptTemplateSchema.nullish(),
+  seed: seedSchema.describe('The global form has the seed here.'),
+  policy: policySchema.prefault({}),
+  params: z
+    .looseObject({ agent: z.string().optional(), model: z.string().min(1).max(256).optional() })
+    .optional()
+    .describe('The global form has agent and model here.'),
+  prompt_template: promptTemplateSchema.nullish().describe("The instruction. Absent: that of the deployment's task."),
   limits: z
     .object({
       timeout_s: z
         .number()
         .min(1, 'must be at least 1 second')
         .max(limits.timeoutSeconds[1], `must be at most ${limits.timeoutSeconds[1]} seconds`)
-        .optional(),
+        .optional()
+        .describe('Seconds for the agent alone; neither the wait for a place nor the tests count.'),
     })
     .prefault({}),
   safety: z.looseObject({ max_time_s: z.int().positive().optional() }).nullish(),
   egress: egressSchema.default({}),
-  context_overrides: z
-    .array(z.unknown())
-    .max(0, 'are not supported yet: build what they would change into the image')
-    .nullish(),
+  artifacts: z
+    .array(
+      z
+        .string()
+        .min(1, 'must not be empty')
+        .max(limits.artifactPathLength, `must have at most ${limits.artifactPathLength} characters`)
+        .refine((path) => !path.includes('\0'), 'must not hold a NUL'),
+    )
+    .max(limits.artifacts, `may name at most ${limits.artifacts} paths`)
+    .default([])
+    .describe('Files and directories to keep once the agent is done; relative to the working directory, or absolute.'),
+  context_overrides: contextOverridesSchema
+    .nullish()
+    .describe('Files, scripts and variables to overlay on the sandbox before the agent works.'),
+  override_bundle_id: z.string().max(256).nullish(),
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
+
+/**
+ * Body of `POST /api/harbor/deployments/{k}/rollout` and of the global `/rollout`: one rollout, or with `policies` one
+ * for each of them, all else alike. Their ids are then the request's `rollout_id` (or a ULID) with `-1`, `-2`, … .
+ */
+export const rolloutBodySchema = rolloutRequestSchema
+  .extend({
+    policies: z
+      .array(policySchema)
+      .min(2, 'must name at least 2; one alone goes into policy')
+      .max(limits.policies, `may name at most ${limits.policies}`)
+      .optional()
+      .describe('Instead of `policy`: one rollout for each of them, all else alike, to compare them.'),
+  })
+  .refine(({ policies, policy }) => !policies || !saysSomething(policy), {
+    path: ['policies'],
+    message: 'is for several policies instead of policy; give one of the two',
+  })
+  .refine(
+    ({ policies, rollout_id: id }) => !policies || id === undefined || rolloutIdSchema.safeParse(`${id}-1`).success,
+    {
+      path: ['rollout_id'],
+      message:
+        'must have at most 62 characters where several policies are named: each of their rollouts appends its number',
+    },
+  );
+
+function saysSomething({ config, ...others }: z.infer<typeof policySchema>): boolean {
+  return Object.keys(config).length > 0 || Object.keys(others).length > 0;
+}
+
+export type RolloutBody = z.infer<typeof rolloutBodySchema>;
 
 /** Input of the workflow type `rollout`: a rollout request, the deployment it is for and whose it is. */
 export const rolloutInputSchema = rolloutRequestSchema.extend({
   /** Id or name. */
   deployment: z.string().min(1),
   organization: z.string().min(1).default('default'),
+});
+
+/** Body of the global `/rollout`. */
+export const globalRolloutRequestSchema = rolloutBodySchema.safeExtend({
+  deployment_id: z.string('is missing').min(1, 'must not be empty').describe('Id or name.'),
 });
 
 /**

@@ -1,6 +1,7 @@
 /** Keys of a task.toml and what becomes of them. Tables `agent`, `verifier` and `environment` by their inner keys. */
 
 export const supported: ReadonlySet<string> = new Set([
+  'artifacts',
   'agent.timeout_sec',
   'agent.user',
   'agent.network_mode',
@@ -36,7 +37,6 @@ export const ignored: ReadonlySet<string> = new Set([
 export const noted: ReadonlyMap<string, string> = new Map([
   ['environment.build_timeout_sec', 'changes nothing: the server sets the time for builds'],
   ['environment.docker_image', 'changes nothing: the Dockerfile is built'],
-  ['artifacts', "changes nothing: Harbor keeps the agent's changes to the working directory instead"],
 ]);
 
 interface Refusal {

@@ -49,7 +49,17 @@ const sizeSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A path, or a path with settings that say where the format's own runner would put it. */
+const artifactSchema = z.union(
+  [z.string().min(1), z.object({ source: z.string().min(1) }).transform(({ source }) => source)],
+  'must be a path, or a table with a source',
+);
+
 const taskTomlSchema = z.object({
+  artifacts: z
+    .array(artifactSchema, 'must be a list')
+    .max(limits.artifacts - 1, `may name at most ${limits.artifacts - 1} paths`)
+    .default([]),
   agent: z
     .object({
       /** The range of a rollout's own limit. */
@@ -98,7 +108,7 @@ export function parseTaskToml(text: string, file: string, hasDockerfile: boolean
     const [issue] = parsed.error.issues;
     throw invalid(`${file}: ${issue?.path.map(String).join('.') ?? ''}`, issue?.message ?? 'does not fit');
   }
-  const { agent, verifier, environment } = parsed.data;
+  const { agent, verifier, environment, artifacts } = parsed.data;
   const baseline = environment.network_mode ?? legacyMode(environment.allow_internet);
   return {
     settings: {
@@ -111,6 +121,7 @@ export function parseTaskToml(text: string, file: string, hasDockerfile: boolean
       testsEnv: resolveEnv(verifier.env, `${file}: verifier.env`),
       sandboxEnv: resolveEnv(environment.env, `${file}: environment.env`),
       workdir: environment.workdir,
+      artifacts: [...artifacts, formatArtifacts],
       agentEgress: egress(agent.network_mode ?? baseline, 'interceptor-only'),
       testsEgress: egress(verifier.network_mode ?? baseline, 'none'),
     },
@@ -122,6 +133,9 @@ export function parseTaskToml(text: string, file: string, hasDockerfile: boolean
     warnings,
   };
 }
+
+/** What the format's own runner always keeps. */
+const formatArtifacts = '/logs/artifacts';
 
 const tableSchema = z.record(z.string(), z.unknown());
 type Table = z.infer<typeof tableSchema>;

@@ -18,6 +18,8 @@ export interface TaskSettings {
   readonly testsEnv: Readonly<Record<string, string>>;
   readonly sandboxEnv: Readonly<Record<string, string>>;
   readonly workdir?: string;
+  /** Paths to keep once the agent is done. */
+  readonly artifacts?: readonly string[];
   /** From the task's network mode; a request's own `egress` wins. */
   readonly agentEgress?: EgressMode;
   readonly testsEgress?: EgressMode;

@@ -1,18 +1,29 @@
 import { z } from 'zod';
 import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
+import {
+  type createInstancesSchema,
+  type InstanceList,
+  instanceListSchema,
+  instancesBuildSchema,
+  instancesCreatedSchema,
+} from '../model/instance.ts';
+import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
-  type ArtifactList,
   type DeploymentResponse,
   type DeploymentStatusResponse,
   type DeploymentSummary,
-  type RolloutResponse,
-  acceptedSchema,
-  artifactListSchema,
   buildStartedSchema,
   deploymentListSchema,
   deploymentSchema,
   deploymentStatusSchema,
+} from '../model/deployment-responses.ts';
+import {
+  type Accepted,
+  type ArtifactList,
+  type RolloutResponse,
+  acceptedSchema,
+  artifactListSchema,
   rolloutListSchema,
   rolloutSchema,
   traceSchema,
@@ -20,13 +31,16 @@ import {
 import type { RolloutStatus, rolloutRequestSchema } from '../model/rollout.ts';
 import { type Http, type HttpOptions, createHttp } from './http.ts';
 import { listedObjects } from './listed-objects.ts';
+import { parseEvents } from './rollout-events.ts';
 import { uploadBody } from './upload-body.ts';
 
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
 export type NewBuild = z.input<typeof buildDeploymentSchema>;
 export type NewRollout = z.input<typeof rolloutRequestSchema>;
-export type Accepted = z.infer<typeof acceptedSchema>;
+export type NewInstances = z.input<typeof createInstancesSchema>;
 export type BuildStarted = z.infer<typeof buildStartedSchema>;
+export type InstancesCreated = z.infer<typeof instancesCreatedSchema>;
+export type InstancesBuild = z.infer<typeof instancesBuildSchema>;
 export type RolloutSummary = z.infer<typeof rolloutListSchema>['rollouts'][number];
 export type TraceCall = z.infer<typeof traceSchema>['calls'][number];
 
@@ -94,6 +108,22 @@ export class HarborClient {
     return this.#http.bytes(`${deploymentPath(key)}/builds/${encodeURIComponent(buildId)}/logs`, { query, signal });
   }
 
+  /** Notes seeds of a deployment as its instances; those that are noted already stay so. */
+  createInstances(key: string, instances: NewInstances = {}): Promise<InstancesCreated> {
+    return this.#http.json(`${deploymentPath(key)}/instances/batch`, instancesCreatedSchema, {
+      body: { value: instances },
+    });
+  }
+
+  /** Starts the build that a deployment's instances wait for, where one is needed; returns at once. */
+  buildInstances(key: string): Promise<InstancesBuild> {
+    return this.#http.json(`${deploymentPath(key)}/instances/build-all`, instancesBuildSchema, { body: { value: {} } });
+  }
+
+  instances(key: string, filter: Page & { readonly status?: string | undefined } = {}): Promise<InstanceList> {
+    return this.#http.json(`${deploymentPath(key)}/instances`, instanceListSchema, { query: { ...filter } });
+  }
+
   /**
    * Starts a rollout and returns at once; `rollout` tells how it goes. With a `rollout_id` of the caller's own a repeat
    * finds the first one's rollout instead of starting a second.
@@ -111,9 +141,16 @@ export class HarborClient {
 
   /** Newest first. */
   async rollouts(
-    filter: Page & { readonly deployment?: string | undefined; readonly status?: RolloutStatus | undefined } = {},
+    filter: Page & {
+      readonly deployment?: string | undefined;
+      readonly status?: RolloutStatus | undefined;
+      /** Only those that share this mark. */
+      readonly comparison?: string | undefined;
+    } = {},
   ): Promise<readonly RolloutSummary[]> {
-    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query: { ...filter } })).rollouts;
+    const { comparison, ...others } = filter;
+    const query = { ...others, comparison_id: comparison };
+    return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query })).rollouts;
   }
 
   /** Output of the agent or of the tests; of the last attempt unless one is named. */
@@ -124,6 +161,16 @@ export class HarborClient {
     const { stream, attempt, offset, follow, signal } = log;
     const query = { stream, attempt, offset, follow: follow ? 1 : undefined };
     return this.#http.bytes(`${rolloutPath(id)}/logs`, { query, signal });
+  }
+
+  /** What happens in a rollout, from behind `after` on, as it happens; ends when the rollout is closed and all is told. */
+  events(
+    id: string,
+    options: { readonly after?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<EventResponse> {
+    const { after = 0, signal } = options;
+    const headers = { accept: 'text/event-stream' };
+    return parseEvents(this.#http.bytes(`${rolloutPath(id)}/events`, { query: { after }, headers, signal }));
   }
 
   /** Every recorded LLM call in order, one at a time: a trace may be larger than memory. */

@@ -1,7 +1,8 @@
 import type { Selectable } from 'kysely';
 import { HarborError } from '../model/errors.ts';
+import type { OverrideResult } from '../model/context-override.ts';
 import type { Failure } from '../model/failures.ts';
-import type { Db } from './database.ts';
+import { type Db, toJson } from './database.ts';
 import type { Database } from './schema.ts';
 
 export type AttemptRow = Selectable<Database['attempts']>;
@@ -17,6 +18,8 @@ export interface AttemptStore {
   list(rolloutId: string): Promise<readonly AttemptRow[]>;
   /** Says when a phase was reached, once: what was said before stays. */
   mark(rolloutId: string, attempt: number, mark: AttemptMark): Promise<AttemptRow>;
+  /** What became of the overrides. */
+  setOverrides(rolloutId: string, attempt: number, results: readonly OverrideResult[]): Promise<void>;
   /** Ends an attempt, with its failure where there was one. The first word counts. */
   end(rolloutId: string, attempt: number, failure: Failure | null): Promise<void>;
   /** Attempts that have not ended: of rollouts that are open, or of those that are closed and not torn down yet. */
@@ -54,6 +57,14 @@ export function attemptStore(db: Db): AttemptStore {
         .where('attempt', '=', attempt)
         .returningAll()
         .executeTakeFirstOrThrow(() => new HarborError('internal', `rollout ${rolloutId} has no attempt ${attempt}`)),
+    async setOverrides(rolloutId, attempt, results) {
+      await db
+        .updateTable('attempts')
+        .set({ overrides: toJson(results) })
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt)
+        .execute();
+    },
     async end(rolloutId, attempt, failure) {
       await db
         .updateTable('attempts')

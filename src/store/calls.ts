@@ -1,13 +1,17 @@
-import type { Insertable, Selectable } from 'kysely';
-import type { CallRecord } from '../model/call.ts';
+import type { EventEmitter } from 'node:events';
+import { type Insertable, type Selectable, sql } from 'kysely';
+import type { BegunCall, CallRecord } from '../model/call.ts';
 import { type Usage, noUsage } from '../model/rollout.ts';
 import type { Db } from './database.ts';
+import { type NewEvent, placed, untilUnique } from './events.ts';
 import type { Database } from './schema.ts';
 
 /** LLM calls, as the projector brings them from the interceptors' journals. */
 export interface CallStore {
   /** Per journal, the first byte that is not accounted for. */
   positions(): Promise<ReadonlyMap<string, number>>;
+  /** Tells that calls have begun, in the events of their rollouts. Idempotent. */
+  begin(calls: readonly BegunCall[]): Promise<void>;
   /** Calls and the journal's new position in one transaction, so that each call is recorded exactly once. */
   save(calls: readonly CallRecord[], journal: string, position: number): Promise<void>;
   /** In the order in which they were made, all attempts. */
@@ -16,7 +20,7 @@ export interface CallStore {
   usage(rolloutId: string, attempt?: number): Promise<Usage>;
 }
 
-export function callStore(db: Db): CallStore {
+export function callStore(db: Db, bell: EventEmitter): CallStore {
   const list: CallStore['list'] = async (rolloutId) => {
     const rows = await db.selectFrom('calls').selectAll().where('rolloutId', '=', rolloutId).orderBy('id').execute();
     return rows.map(fromRow);
@@ -28,27 +32,73 @@ export function callStore(db: Db): CallStore {
       const rows = await db.selectFrom('journalPositions').selectAll().execute();
       return new Map(rows.map(({ journal, position }) => [journal, position]));
     },
-    save: (calls, journal, position) =>
-      db.transaction().execute(async (tx) => {
-        for (const call of calls) {
-          await tx
-            .insertInto('calls')
-            .values(toRow(call))
-            .onConflict((conflict) => conflict.column('id').doNothing())
-            .execute();
-        }
-        await tx
-          .insertInto('journalPositions')
-          .values({ journal, position })
-          .onConflict((conflict) => conflict.column('journal').doUpdateSet({ position }))
-          .execute();
-      }),
+    async begin(calls) {
+      for (const [rolloutId, some] of byRollout(calls)) {
+        await untilUnique(() => placed(rolloutId, some.map(beginning), sql`true`).execute(db));
+        bell.emit(rolloutId);
+      }
+    },
+    async save(calls, journal, position) {
+      await untilUnique(() => db.transaction().execute((tx) => saveWithin(tx, calls, journal, position)));
+      for (const rolloutId of byRollout(calls).keys()) bell.emit(rolloutId);
+    },
     async usage(rolloutId, attempt) {
       const calls = await list(rolloutId);
       return sumUsage(attempt === undefined ? calls : calls.filter((call) => call.attempt === attempt));
     },
   };
 }
+
+/** Calls, what they say in the events of their rollouts, and how far the journal is accounted for. */
+async function saveWithin(tx: Db, calls: readonly CallRecord[], journal: string, position: number): Promise<void> {
+  for (const call of calls) {
+    await tx
+      .insertInto('calls')
+      .values(toRow(call))
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute();
+  }
+  for (const [rolloutId, some] of byRollout(calls)) {
+    await placed(rolloutId, some.map(ending), sql`true`).execute(tx);
+  }
+  await tx
+    .insertInto('journalPositions')
+    .values({ journal, position })
+    .onConflict((conflict) => conflict.column('journal').doUpdateSet({ position }))
+    .execute();
+}
+
+function byRollout<T extends { readonly rolloutId: string }>(calls: readonly T[]): Map<string, T[]> {
+  return Map.groupBy(calls, ({ rolloutId }) => rolloutId);
+}
+
+const beginning = ({ id, attempt, model }: BegunCall): NewEvent => ({
+  key: `call/${id}/started`,
+  attempt,
+  content: { type: 'call_started', call_id: id, model },
+});
+
+const ending = (call: CallRecord): NewEvent => ({
+  key: `call/${call.id}/ended`,
+  attempt: call.attempt,
+  content: {
+    type: 'call_ended',
+    call_id: call.id,
+    model: call.responseModel ?? call.requestedModel,
+    status: call.status,
+    http_status: call.httpStatus,
+    usage: call.usage && {
+      input_tokens: call.usage.inputTokens,
+      cached_tokens: call.usage.cachedTokens,
+      cache_write_tokens: call.usage.cacheWriteTokens,
+      output_tokens: call.usage.outputTokens,
+      reasoning_tokens: call.usage.reasoningTokens,
+    },
+    cost_usd: call.costUsd,
+    duration_ms: call.endedAt === null ? null : call.endedAt.getTime() - call.startedAt.getTime(),
+    error: call.error,
+  },
+});
 
 /** A call that reports no usage adds nothing; one with usage and no known price makes the cost unknown. */
 function sumUsage(calls: readonly CallRecord[]): Usage {

@@ -11,8 +11,17 @@ export interface LogStore {
   length(logId: string): Promise<number>;
   /** Some bytes from `offset` on, a few MiB at most of a growing log; empty where there is nothing yet. */
   read(logId: string, offset: number): Promise<Buffer>;
+  /** Those of these logs that grow no more. */
+  closed(logIds: readonly string[]): Promise<readonly ClosedLog[]>;
   /** Moves logs that grow no more into one blob each. Idempotent. */
   close(...logIds: readonly string[]): Promise<void>;
+}
+
+export interface ClosedLog {
+  readonly id: string;
+  /** Its blob. */
+  readonly ref: string;
+  readonly bytes: number;
 }
 
 interface Chunk {
@@ -116,6 +125,11 @@ export function logStore(db: Db, blobs: BlobStore): LogStore {
       // It may have been closed between the two looks.
       const since = await closed(logId);
       return since ? (await blobs.get(since.ref)).subarray(offset) : data;
+    },
+
+    async closed(logIds) {
+      if (logIds.length === 0) return [];
+      return db.selectFrom('logs').select(['id', 'ref', 'bytes']).where('id', 'in', logIds).execute();
     },
 
     async close(...logIds) {

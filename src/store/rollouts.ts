@@ -1,8 +1,9 @@
 import { EventEmitter, once } from 'node:events';
-import { type Selectable, sql } from 'kysely';
+import { type Compilable, type Selectable, sql } from 'kysely';
 import type { RolloutResult } from '../model/result.ts';
 import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
 import { type Db, toJson } from './database.ts';
+import { untilUnique } from './events.ts';
 import type { Database } from './schema.ts';
 
 export type RolloutRow = Selectable<Database['rollouts']>;
@@ -16,6 +17,7 @@ export interface PlannedRollout {
   readonly generation: number;
   readonly snapshotName: string;
   readonly traceCorrelationId: string;
+  readonly comparison: string | null;
   readonly seed: number | null;
   readonly agent: string;
   readonly model: string | null;
@@ -69,14 +71,23 @@ export interface RolloutFilter {
   readonly limit: number;
   readonly offset: number;
   readonly deploymentId?: string | undefined;
+  readonly comparison?: string | undefined;
   readonly status?: RolloutStatus | undefined;
 }
 
 /** The rollouts that hold a place; any number of them may be asked about it, one at a time decides. */
 const placesLock = 4_207_116_001;
 
-export function rolloutStore(db: Db): RolloutStore {
+export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
   const closings = new EventEmitter().setMaxListeners(0);
+
+  /** Changes a rollout's status, which becomes one of its events by the same statement, and rings for who follows them. */
+  async function noted(change: Compilable<RolloutRow>): Promise<RolloutRow | undefined> {
+    const statement = sql<RolloutRow>`with moved as (${change}), noted as (${noteStatus}) select * from moved`;
+    const [row] = (await untilUnique(() => statement.execute(db))).rows;
+    if (row) bell.emit(row.id);
+    return row;
+  }
 
   const holding = (tx: Db) =>
     tx
@@ -88,31 +99,37 @@ export function rolloutStore(db: Db): RolloutStore {
 
   return {
     insert: ({ request, ...rollout }) =>
-      db
-        .insertInto('rollouts')
-        .values({ ...rollout, request: toJson(request), status: 'queued' })
-        .onConflict((conflict) => conflict.doNothing())
-        .returningAll()
-        .executeTakeFirst(),
+      noted(
+        db
+          .insertInto('rollouts')
+          .values({ ...rollout, request: toJson(request), status: 'queued' })
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .returningAll(),
+      ),
 
     find: (id) => db.selectFrom('rollouts').selectAll().where('id', '=', id).executeTakeFirst(),
 
-    list(organization, { limit, offset, deploymentId, status }) {
+    list(organization, { limit, offset, deploymentId, comparison, status }) {
       let query = db.selectFrom('rollouts').selectAll().where('organization', '=', organization);
       if (deploymentId) query = query.where('deploymentId', '=', deploymentId);
+      if (comparison) query = query.where('comparison', '=', comparison);
       if (status) query = query.where('status', '=', status);
       return query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).offset(offset).execute();
     },
 
-    admit: (id, run, places) =>
-      db.transaction().execute(async (tx) => {
-        await sql`select pg_advisory_xact_lock(${placesLock})`.execute(tx);
-        const { rows } = await admission(id, run, places).execute(tx);
-        const [row] = rows;
-        if (!row) return { kind: 'foreign' };
-        const { ahead, ...rollout } = row;
-        return rollout.admittedAt ? { kind: 'admitted', row: rollout } : { kind: 'full', ahead };
-      }),
+    async admit(id, run, places) {
+      const row = await untilUnique(() =>
+        db.transaction().execute(async (tx) => {
+          await sql`select pg_advisory_xact_lock(${placesLock})`.execute(tx);
+          return (await admission(id, run, places).execute(tx)).rows[0];
+        }),
+      );
+      if (!row) return { kind: 'foreign' };
+      const { ahead, ...rollout } = row;
+      if (!rollout.admittedAt) return { kind: 'full', ahead };
+      bell.emit(id);
+      return { kind: 'admitted', row: rollout };
+    },
 
     async freePlaces(places) {
       const waiting = await db
@@ -125,30 +142,32 @@ export function rolloutStore(db: Db): RolloutStore {
     },
 
     enter: (id, workflowRunId, status, attempt) =>
-      db
-        .updateTable('rollouts')
-        .set({ status, attempt })
-        .where('id', '=', id)
-        .where('workflowRunId', '=', workflowRunId)
-        .where('closedAt', 'is', null)
-        .returningAll()
-        .executeTakeFirst(),
+      noted(
+        db
+          .updateTable('rollouts')
+          .set({ status, attempt })
+          .where('id', '=', id)
+          .where('workflowRunId', '=', workflowRunId)
+          .where('closedAt', 'is', null)
+          .returningAll(),
+      ),
 
     async close(id, workflowRunId, status, result) {
-      const closed = await db
-        .updateTable('rollouts')
-        .set({
-          status,
-          closedAt: new Date(),
-          reward: result.reward,
-          failureClass: result.failure?.class ?? null,
-          result: toJson(result),
-        })
-        .where('id', '=', id)
-        .where('closedAt', 'is', null)
-        .where((eb) => eb.or([eb('workflowRunId', 'is', null), eb('workflowRunId', '=', workflowRunId)]))
-        .returningAll()
-        .executeTakeFirst();
+      const closed = await noted(
+        db
+          .updateTable('rollouts')
+          .set({
+            status,
+            closedAt: new Date(),
+            reward: result.reward,
+            failureClass: result.failure?.class ?? null,
+            result: toJson(result),
+          })
+          .where('id', '=', id)
+          .where('closedAt', 'is', null)
+          .where((eb) => eb.or([eb('workflowRunId', 'is', null), eb('workflowRunId', '=', workflowRunId)]))
+          .returningAll(),
+      );
       if (closed) closings.emit(id);
       return closed;
     },
@@ -193,6 +212,17 @@ export function rolloutStore(db: Db): RolloutStore {
   };
 }
 
+/** Every change of a rollout's status is one of its events, both or neither; `moved` is the row as it has become. */
+const noteStatus = sql`
+  insert into events (rollout_id, seq, key, type, attempt, data)
+  select id, (select coalesce(max(seq), 0) + 1 from events where rollout_id = moved.id),
+    'status/' || attempt || '/' || status, 'status', attempt,
+    jsonb_build_object('type', 'status', 'status', status) || case when closed_at is null then '{}'
+      else jsonb_build_object('reward', reward, 'failure', result -> 'failure') end
+  from moved
+  where not exists (select 1 from events where rollout_id = moved.id and key = 'status/' || attempt || '/' || status)
+  returning seq`;
+
 /**
  * Binds a rollout to a workflow run and, if fewer rollouts wait before it than places are free, gives it one: one
  * statement, since every rollout pays for it. No row: it is closed or another run's.
@@ -209,7 +239,7 @@ const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, place
     select count(*) as n from rollouts other, me
     where other.closed_at is null and other.admitted_at is null and other.workflow_run_id is not null
       and (other.created_at, other.id) < (me.created_at, me.id)
-  )
+  ), moved as (
   update rollouts set
     workflow_id = ${workflowId},
     workflow_run_id = ${workflowRunId},
@@ -218,4 +248,6 @@ const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, place
     admitted_at = coalesce(admitted_at, case when ahead.n < ${places} - held.n then now() end)
   from me, held, ahead
   where rollouts.id = me.id
-  returning rollouts.*, ahead.n as ahead`;
+  returning rollouts.*, ahead.n as ahead
+  ), noted as (${noteStatus})
+  select * from moved`;

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CallStatus, Dialect } from '../model/call.ts';
+import type { OverrideResult } from '../model/context-override.ts';
 import type {
   BuildStatus,
   DeploymentLimits,
@@ -8,6 +9,7 @@ import type {
   TaskLayout,
 } from '../model/deployment.ts';
 import type { Egress } from '../model/egress.ts';
+import type { EventContent, EventType } from '../model/event.ts';
 import type { FailureClass } from '../model/failures.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RolloutResult } from '../model/result.ts';
@@ -25,6 +27,7 @@ export interface Database {
   generations: GenerationsTable;
   tasks: TasksTable;
   builds: BuildsTable;
+  instances: InstancesTable;
   snapshots: SnapshotsTable;
   contentGenerations: ContentGenerationsTable;
   rollouts: RolloutsTable;
@@ -34,6 +37,8 @@ export interface Database {
   logs: LogsTable;
   logChunks: LogChunksTable;
   artifacts: ArtifactsTable;
+  events: EventsTable;
+  eventStreams: EventStreamsTable;
 }
 
 interface ApiKeysTable {
@@ -108,6 +113,12 @@ interface BuildsTable {
   endedAt: Date | null;
 }
 
+interface InstancesTable {
+  deploymentId: string;
+  seed: number;
+  createdAt: Generated<Date>;
+}
+
 interface SnapshotsTable {
   name: string;
   provider: string;
@@ -132,6 +143,8 @@ interface RolloutsTable {
   generation: number;
   snapshotName: string;
   traceCorrelationId: string;
+  /** A mark that rollouts share which are to be compared. */
+  comparison: string | null;
   seed: number | null;
   agent: string;
   model: string | null;
@@ -164,6 +177,7 @@ interface AttemptsTable {
   /** While the sandbox is paused, and milliseconds that it was before: they count in no timeout. */
   pausedAt: Date | null;
   pausedMs: Generated<number>;
+  overrides: NullableJson<readonly OverrideResult[]>;
   failureClass: FailureClass | null;
   failureMessage: string | null;
 }
@@ -226,6 +240,27 @@ interface ArtifactsTable {
   name: string;
   contentType: string;
   bytes: number;
-  ref: string;
+  /** null: it was not kept, and `omitted` says why. */
+  ref: string | null;
+  omitted: string | null;
   createdAt: Generated<Date>;
+}
+
+/** Only ever added to. */
+interface EventsTable {
+  rolloutId: string;
+  /** Without a gap within the rollout. */
+  seq: number;
+  key: string;
+  type: EventType;
+  attempt: number;
+  at: Generated<Date>;
+  data: JsonColumn<EventContent>;
+}
+
+/** How far a stream of output was told as events. */
+interface EventStreamsTable {
+  rolloutId: string;
+  stream: string;
+  position: number;
 }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
 import { type ArtifactStore, artifactStore } from './artifacts.ts';
 import { type AttemptStore, attemptStore } from './attempts.ts';
@@ -5,6 +6,8 @@ import type { BlobStore } from './blobs.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
+import { type EventStore, eventStore } from './events.ts';
+import { type InstanceStore, instanceStore } from './instances.ts';
 import { type LogStore, logStore } from './logs.ts';
 import { type RolloutStore, rolloutStore } from './rollouts.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
@@ -13,25 +16,31 @@ import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 export interface Store {
   readonly apiKeys: ApiKeyStore;
   readonly deployments: DeploymentStore;
+  readonly instances: InstanceStore;
   readonly snapshots: SnapshotStore;
   readonly rollouts: RolloutStore;
   readonly attempts: AttemptStore;
   readonly calls: CallStore;
   readonly logs: LogStore;
   readonly artifacts: ArtifactStore;
+  readonly events: EventStore;
   readonly blobs: BlobStore;
 }
 
 export function createStore(db: Db, blobs: BlobStore): Store {
+  /** Rung with a rollout's id whenever this process adds to its events. */
+  const bell = new EventEmitter().setMaxListeners(0);
   return {
     apiKeys: apiKeyStore(db),
     deployments: deploymentStore(db),
+    instances: instanceStore(db),
     snapshots: snapshotStore(db),
-    rollouts: rolloutStore(db),
+    rollouts: rolloutStore(db, bell),
     attempts: attemptStore(db),
-    calls: callStore(db),
+    calls: callStore(db, bell),
     logs: logStore(db, blobs),
     artifacts: artifactStore(db),
+    events: eventStore(db, bell),
     blobs,
   };
 }

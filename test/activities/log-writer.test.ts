@@ -53,3 +53,50 @@ describe('a log writer', () => {
     await expect(writer.flush()).rejects.toThrow('the disk is full');
   });
 });
+
+describe('a log of more than there is room for', () => {
+  const room = { head: 10_000, end: 2_000 };
+  const output = randomBytes(20_000);
+  const whole = Buffer.concat([
+    output.subarray(0, 10_000),
+    Buffer.from('\n--- 8000 bytes are left out here ---\n'),
+    output.subarray(-2_000),
+  ]);
+
+  test('keeps its start and its end, and says what is left out', async () => {
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 19_999 }), { maxLength: 8 }), async (cuts) => {
+        count += 1;
+        const id = `large ${count}`;
+        const writer = await LogWriter.continue(store.logs, id, room);
+        const places = [0, ...cuts.toSorted((a, b) => a - b), output.length];
+        for (const [index, at] of places.entries()) await writer.write(output.subarray(at, places[index + 1] ?? at));
+        expect(writer.length).toBe(output.length);
+        await writer.finish();
+        await store.logs.close(id);
+        expect(await store.logs.read(id, 0)).toEqual(whole);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('is followed again from where its start ended, by whoever goes on', async () => {
+    const first = await LogWriter.continue(store.logs, 'taken over', room);
+    await first.write(output.subarray(0, 15_000));
+    await first.flush();
+    const second = await LogWriter.continue(store.logs, 'taken over', room);
+    expect(second.length).toBe(10_000);
+    await second.write(output.subarray(10_000));
+    await second.finish();
+    await second.finish();
+    expect(await store.logs.read('taken over', 0)).toEqual(whole);
+  });
+
+  test('that just fits is left as it is', async () => {
+    const writer = await LogWriter.continue(store.logs, 'fits', room);
+    await writer.write(output.subarray(0, 12_000));
+    await writer.finish();
+    expect(await store.logs.read('fits', 0)).toEqual(output.subarray(0, 12_000));
+  });
+});

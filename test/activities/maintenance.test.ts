@@ -96,6 +96,7 @@ async function insertRollout(rolloutId: string): Promise<void> {
     generation: 1,
     snapshotName: deployment.snapshotName ?? '',
     traceCorrelationId: rolloutId,
+    comparison: null,
     seed: 1,
     agent: 'codex',
     model: 'gpt-5-mini',

@@ -16,6 +16,22 @@ describe("an own entrypoint's result.json", () => {
     expect(ownResultOf(text)?.reward).toBe(reward);
   });
 
+  test.each<[string, string, object]>([
+    [
+      'metrics.details',
+      '{"metrics":{"reward_mean":1,"details":{"tests_passed":3}},"success":true}',
+      { tests_passed: 3 },
+    ],
+    ['reward_info.details', '{"reward_info":{"outcome_reward":1,"details":{"a":1}}}', { a: 1 }],
+    [
+      'all of it, where nothing is called so',
+      '{"metrics":{"reward_mean":1},"log":"x"}',
+      { metrics: { reward_mean: 1 }, log: 'x' },
+    ],
+  ])('is read for details: %s', (_, text, details) => {
+    expect(ownResultOf(text)?.details).toEqual(details);
+  });
+
   test('may come after other output, as the last line', () => {
     expect(ownResultOf('starting\nworking\n{"metrics":{"reward_mean":1}}\n')?.reward).toBe(1);
   });

@@ -21,8 +21,8 @@ test('a sub-agent is a tool call; codex does not tell what it does, but what it 
       { type: 'item.completed', item: { ...item, tool: 'wait', agents_states: states, status: 'completed' } },
     ),
   ).toEqual([
-    { type: 'tool_call', callId: 'item_3', tool: 'spawn_agent', input: 'look' },
-    { type: 'tool_result', callId: 'item_3', output: 'found it\nrunning', exitCode: null, failed: false },
+    { type: 'tool_call', call_id: 'item_3', tool: 'spawn_agent', input: 'look' },
+    { type: 'tool_result', call_id: 'item_3', output: 'found it\nrunning', exit_code: null, failed: false },
   ]);
 });
 

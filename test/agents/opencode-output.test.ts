@@ -9,7 +9,7 @@ function read(...all: object[]) {
   return lines(...all).flatMap((line) => reader(line) ?? []);
 }
 
-const session = { type: 'session', sessionId: sessionID };
+const session = { type: 'session', session_id: sessionID };
 const bash = (state: object) => ({ type: 'tool_use', part: { type: 'tool', tool: 'bash', callID: 'call-1', state } });
 
 test('a session, its texts and its end; a step that calls tools is no end', () => {
@@ -34,10 +34,10 @@ test('a tool call comes with its result; a command that fails has completed all 
   const refused = { status: 'error', input: { filePath: '/nowhere' }, error: 'File not found: /nowhere' };
   expect(read(bash(completed), bash(refused))).toEqual([
     session,
-    { type: 'tool_call', callId: 'call-1', tool: 'bash', input: 'exit 3' },
-    { type: 'tool_result', callId: 'call-1', output: 'out\n', exitCode: 3, failed: true },
-    { type: 'tool_call', callId: 'call-1', tool: 'bash', input: '{"filePath":"/nowhere"}' },
-    { type: 'tool_result', callId: 'call-1', output: 'File not found: /nowhere', exitCode: null, failed: true },
+    { type: 'tool_call', call_id: 'call-1', tool: 'bash', input: 'exit 3' },
+    { type: 'tool_result', call_id: 'call-1', output: 'out\n', exit_code: 3, failed: true },
+    { type: 'tool_call', call_id: 'call-1', tool: 'bash', input: '{"filePath":"/nowhere"}' },
+    { type: 'tool_result', call_id: 'call-1', output: 'File not found: /nowhere', exit_code: null, failed: true },
   ]);
 });
 

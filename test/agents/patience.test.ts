@@ -41,7 +41,7 @@ describe('five minutes of a fault, from the second request on, are outlasted', (
     expect({ exitCode, output: output.slice(-2000) }).toMatchObject({ exitCode: 0 });
     expect(await madeFile(place)).toBe('hi');
     // One session all the time, and its first command was run but once.
-    const sessions = events.flatMap((event) => (event.type === 'session' ? [event.sessionId] : []));
+    const sessions = events.flatMap((event) => (event.type === 'session' ? [event.session_id] : []));
     expect(new Set(sessions).size).toBe(1);
     expect(events.filter(({ type }) => type === 'tool_call')).toHaveLength(1);
     const { calls } = await endAttempt(interceptor, 'rollout-1', 1, atEnd);

@@ -18,7 +18,7 @@ describe('lines of Claude Code 2.1.330', () => {
         assistant(thinking, { type: 'text', text: 'Hello.' }),
       ),
     ).toEqual([
-      { type: 'session', sessionId: 'id-1' },
+      { type: 'session', session_id: 'id-1' },
       { type: 'reasoning', text: 'Hm.' },
       { type: 'message', text: 'Hello.' },
     ]);
@@ -31,8 +31,8 @@ describe('lines of Claude Code 2.1.330', () => {
         user({ type: 'tool_result', tool_use_id: 'call-1', content: 'Exit code 3\nout', is_error: true }),
       ),
     ).toEqual([
-      { type: 'tool_call', callId: 'call-1', tool: 'Bash', input: 'exit 3' },
-      { type: 'tool_result', callId: 'call-1', output: 'Exit code 3\nout', exitCode: 3, failed: true },
+      { type: 'tool_call', call_id: 'call-1', tool: 'Bash', input: 'exit 3' },
+      { type: 'tool_result', call_id: 'call-1', output: 'Exit code 3\nout', exit_code: 3, failed: true },
     ]);
   });
 
@@ -44,14 +44,14 @@ describe('lines of Claude Code 2.1.330', () => {
         user({ type: 'tool_result', tool_use_id: 'call-1', content }),
       ),
     ).toEqual([
-      { type: 'tool_call', callId: 'call-1', tool: 'Read', input: '{"file_path":"/x"}' },
-      { type: 'tool_result', callId: 'call-1', output: 'one\n\ntwo', exitCode: null, failed: false },
+      { type: 'tool_call', call_id: 'call-1', tool: 'Read', input: '{"file_path":"/x"}' },
+      { type: 'tool_result', call_id: 'call-1', output: 'one\n\ntwo', exit_code: null, failed: false },
     ]);
   });
 
   test("a sub-agent's doings are its own", () => {
     const line = { ...assistant({ type: 'text', text: 'Looking.' }), parent_tool_use_id: 'call-1' };
-    expect(read(line)).toEqual([{ type: 'message', text: 'Looking.', subAgent: 'call-1' }]);
+    expect(read(line)).toEqual([{ type: 'message', text: 'Looking.', sub_agent: 'call-1' }]);
   });
 
   test('a retry', () => {
@@ -97,8 +97,8 @@ test('lines of Qwen Code 0.24.4: its exit code stands near the end, and its erro
       failed,
     ),
   ).toEqual([
-    { type: 'tool_call', callId: 'call-1', tool: 'run_shell_command', input: 'exit 3' },
-    { type: 'tool_result', callId: 'call-1', output: content, exitCode: 3, failed: true },
+    { type: 'tool_call', call_id: 'call-1', tool: 'run_shell_command', input: 'exit 3' },
+    { type: 'tool_result', call_id: 'call-1', output: content, exit_code: 3, failed: true },
     { type: 'retry', message: 'the call failed' },
     { type: 'end', reason: 'failed', message: '[API Error: 401]' },
   ]);

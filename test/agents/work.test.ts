@@ -13,11 +13,11 @@ const turns = [
 ];
 
 const shellCall = (input?: string) => ({ type: 'tool_call', input });
-const shellResult = (exitCode: number) => ({ type: 'tool_result', exitCode, failed: exitCode !== 0 });
+const shellResult = (exitCode: number) => ({ type: 'tool_result', exit_code: exitCode, failed: exitCode !== 0 });
 
 /** The same for all of them. */
 const story = [
-  { type: 'session', sessionId: expect.any(String) },
+  { type: 'session', session_id: expect.any(String) },
   { type: 'message', text: 'I make the file.' },
   shellCall(turns[0]?.run),
   shellResult(0),

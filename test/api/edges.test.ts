@@ -36,10 +36,22 @@ describe('a path', () => {
     },
   );
 
-  test('without a route is 404 for its method', async () => {
-    const answer = await api().ask(deployments, { method: 'DELETE' });
+  test('that is none is 404', async () => {
+    const answer = await api().ask('/api/harbor/nothing');
     expect(answer.status).toBe(404);
-    expect(problemOf(answer).detail).toBe('DELETE /api/harbor/deployments was not found');
+    expect(problemOf(answer).detail).toBe('GET /api/harbor/nothing was not found');
+  });
+
+  test.each([
+    ['DELETE', deployments, 'POST, GET, HEAD'],
+    ['PUT', `${deployments}/any/build`, 'POST'],
+    ['PATCH', `${rollouts}/any/artifacts/1/a/b.txt`, 'GET, HEAD'],
+    ['POST', '/healthz/', 'GET, HEAD'],
+  ])('is 405 for %s %s, and says what it is there for', async (method, path, allowed) => {
+    const answer = await api().ask(path, { method });
+    expect(answer.status).toBe(405);
+    expect(answer.headers.allow).toBe(allowed);
+    expect(problemOf(answer).code).toBe('method_not_allowed');
   });
 });
 

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../src/model/json.ts';
-import { problemSchema } from '../../src/model/responses.ts';
+import { comparisonSchema, problemSchema } from '../../src/model/responses.ts';
+import { expectDeclared } from '../support/declared.ts';
 import { deploy, plainDockerfile } from '../support/project.ts';
 import { rollOut, useServer } from '../support/running.ts';
 
@@ -24,7 +25,10 @@ async function ask(
     headers: { authorization: `Bearer ${server().apiKey}`, ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  const { status } = response;
+  const text = await response.text();
+  expectDeclared(method, path, { status, text, contentType: response.headers.get('content-type') ?? undefined });
+  return { status, headers: response.headers, text };
 }
 
 const problem = ({ text }: Answer) => parseJson(text, problemSchema);
@@ -181,6 +185,21 @@ describe('what the existing client counts on', () => {
     });
   });
 
+  test('several policies are answered together, once all have ended', async () => {
+    const answer = await ask('POST', '/api/harbor/deployments/quirks/rollout', {
+      rollout_id: 'several',
+      policies: [{ config: { model: 'gpt-5-mini' } }, { config: { model: 'gpt-4o' } }],
+    });
+    expect(answer.status).toBe(200);
+    expect(parseJson(answer.text, comparisonSchema)).toMatchObject({
+      comparison_id: 'several',
+      rollouts: [
+        { id: 'several-1', model: 'gpt-5-mini', reward_info: { outcome_reward: 1 } },
+        { id: 'several-2', model: 'gpt-4o', reward_info: { outcome_reward: 1 } },
+      ],
+    });
+  });
+
   test('the global form of a rollout works, too', async () => {
     const { id } = await server().client.deployment('quirks');
     const answer = await ask('POST', '/api/harbor/rollout', {
@@ -215,10 +234,10 @@ describe('a rollout that cannot be', () => {
     ['a seed beyond 32 bits', { policy: model, env: { seed: 2 ** 40 } }, 'env.seed', 'at most'],
     ['no model', { env: { seed: 1 } }, 'policy.config.model', 'missing'],
     [
-      'a model that no agent runs yet',
-      { env: { seed: 1 }, policy: { config: { model: 'claude-sonnet-4-5' } } },
+      'a model that its agent does not run',
+      { env: { seed: 1 }, policy: { config: { agent: 'claude-code', model: 'gpt-5' } } },
       'policy.config.model',
-      'claude-sonnet-4-5',
+      'gpt-5',
     ],
     [
       'an agent that is none',
@@ -235,10 +254,40 @@ describe('a rollout that cannot be', () => {
       'letters',
     ],
     [
-      'context overrides',
-      { policy: model, env: { seed: 1 }, context_overrides: [{}] },
+      'too many overrides',
+      { policy: model, env: { seed: 1 }, context_overrides: Array.from({ length: 21 }, () => ({})) },
       'context_overrides',
-      'not supported yet',
+      'at most 20',
+    ],
+    [
+      'overrides of too many files',
+      {
+        policy: model,
+        env: { seed: 1 },
+        context_overrides: [
+          { file_artifacts: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`f${n}`, ''])) },
+        ],
+      },
+      'context_overrides',
+      'at most 50 files',
+    ],
+    [
+      'overrides that are too large',
+      { policy: model, env: { seed: 1 }, context_overrides: [{ file_artifacts: { a: 'ü'.repeat(600_000) } }] },
+      'context_overrides',
+      'at most 1048576 bytes',
+    ],
+    [
+      'a file of an override without a place',
+      { policy: model, env: { seed: 1 }, context_overrides: [{ file_artifacts: [{ content: 'x' }] }] },
+      'context_overrides.0.file_artifacts',
+      '',
+    ],
+    [
+      'too many artifacts',
+      { policy: model, env: { seed: 1 }, artifacts: Array.from({ length: 101 }, (_, n) => `f${n}`) },
+      'artifacts',
+      'at most 100',
     ],
   ])('%s: 400 that names the field, and no rollout', async (_, body, field, says) => {
     const answer = await run(body);

@@ -1,12 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseJson } from '../../src/model/json.ts';
-import {
-  buildSchema,
-  deploymentListSchema,
-  deploymentStatusSchema,
-  rolloutListSchema,
-} from '../../src/model/responses.ts';
+import { buildSchema, deploymentListSchema, deploymentStatusSchema } from '../../src/model/deployment-responses.ts';
+import { rolloutListSchema } from '../../src/model/responses.ts';
 import { useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 

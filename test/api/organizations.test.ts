@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   const ref = await store.blobs.put(Buffer.from('ours'));
   const artifact = { name: 'a.txt', contentType: 'text/plain', bytes: 4, ref };
-  await store.artifacts.add({ rolloutId: 'our-rollout', attempt: 1, ...artifact });
+  await store.artifacts.add({ rolloutId: 'our-rollout', attempt: 1, ...artifact, omitted: null });
 });
 
 /** Every route to something that belongs to somebody. */
@@ -29,6 +29,7 @@ const routes = (): readonly (readonly [method: string, path: string])[] => [
   ['GET', `/deployments/ours/builds/${buildId}/logs`],
   ['GET', `/builds/${buildId}`],
   ['GET', `/builds/${buildId}/logs`],
+  ['GET', '/deployments/ours/instances'],
   ['GET', '/rollouts?deployment=ours'],
   ['GET', '/rollouts/our-rollout'],
   ['GET', '/rollouts/our-rollout/logs'],
@@ -37,6 +38,8 @@ const routes = (): readonly (readonly [method: string, path: string])[] => [
   ['GET', '/rollouts/our-rollout/artifacts/1/a.txt'],
   ['POST', '/deployments/ours/build'],
   ['POST', '/deployments/ours/rollout'],
+  ['POST', '/deployments/ours/instances/batch'],
+  ['POST', '/deployments/ours/instances/build-all'],
   ['POST', '/rollouts/our-rollout/cancel'],
 ];
 

@@ -88,7 +88,7 @@ describe('an artifact', () => {
   async function add(rolloutId: string, name: string, content: string): Promise<void> {
     const ref = await api().store.blobs.put(Buffer.from(content));
     const more = { attempt: 1, contentType: 'text/x-diff; charset=utf-8', bytes: Buffer.byteLength(content), ref };
-    await api().store.artifacts.add({ rolloutId, name, ...more });
+    await api().store.artifacts.add({ rolloutId, name, ...more, omitted: null });
   }
 
   test.each(['workdir.diff', 'reports/junit.xml', 'ä ö/"quoted".txt', 'line\nbreak', 'a?b#c%d', '..', '../up'])(

@@ -1,6 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rolloutWorkflowId, taskQueue } from '../../src/model/ids.ts';
+import { parseJson } from '../../src/model/json.ts';
+import { acceptedComparisonSchema, rolloutListSchema } from '../../src/model/responses.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 
@@ -39,6 +41,82 @@ describe('a repeat of a rollout request', () => {
     await expect(workflow('interrupted').describe()).rejects.toThrow(WorkflowNotFoundError);
     expect((await start({ rollout_id: 'interrupted' })).status).toBe(202);
     expect(await workflow('interrupted').describe()).toMatchObject({ type: 'rollout', taskQueue });
+  });
+});
+
+describe('several policies in one request', () => {
+  const policies = [{ config: { model: 'gpt-5-mini' } }, { config: { model: 'gpt-4o' } }];
+
+  test('become a rollout each, alike in all else, which a list finds by what they share', async () => {
+    const answer = await start({ rollout_id: 'either', env: { seed: 5 }, policies });
+    expect(answer.status).toBe(202);
+    const { comparison_id: comparison, rollouts } = parseJson(answer.text, acceptedComparisonSchema);
+    expect([comparison, ...rollouts.map(({ id }) => id)]).toEqual(['either', 'either-1', 'either-2']);
+    for (const { id } of rollouts) expect(await workflow(id).describe()).toMatchObject({ type: 'rollout' });
+    const listed = await api().ask('/api/harbor/rollouts?comparison_id=either');
+    const { rollouts: found } = parseJson(listed.text, rolloutListSchema);
+    expect(found.toSorted((a, b) => a.id.localeCompare(b.id))).toMatchObject([
+      { id: 'either-1', seed: 5, model: 'gpt-5-mini', comparison_id: 'either' },
+      { id: 'either-2', seed: 5, model: 'gpt-4o', comparison_id: 'either' },
+    ]);
+  });
+
+  test('asked for again are those of the first time', async () => {
+    const [first, second] = [
+      await start({ rollout_id: 'twice', policies }),
+      await start({ rollout_id: 'twice', policies }),
+    ];
+    expect(second.text).toBe(first.text);
+    const other = await start({ rollout_id: 'twice', policies: policies.toReversed() });
+    expect(problemOf(other)).toMatchObject({ code: 'conflict' });
+  });
+
+  test('share a mark without an id of their own', async () => {
+    const { comparison_id: comparison } = parseJson((await start({ policies })).text, acceptedComparisonSchema);
+    const listed = await api().ask(`/api/harbor/rollouts?comparison_id=${comparison}`);
+    expect(parseJson(listed.text, rolloutListSchema).rollouts).toHaveLength(2);
+  });
+
+  test.each([
+    ['policies', { policies: policies.slice(1) }],
+    ['policies', { policies, policy: { config: { model: 'gpt-4o' } } }],
+    ['policies', { policies: Array.from({ length: 9 }, () => policies[0]) }],
+    ['rollout_id', { policies, rollout_id: 'x'.repeat(63) }],
+  ])('are refused with the field %s', async (field, body) => {
+    const answer = await start(body);
+    expect([answer.status, problemOf(answer).field]).toEqual([400, field]);
+  });
+
+  test('of which one cannot run leave nothing behind', async () => {
+    await readyDeployment(api().store, { name: 'agents-only' });
+    const answer = await api().ask('/api/harbor/deployments/agents-only/rollout', {
+      body: {
+        rollout_id: 'none',
+        prompt_template: { sections: [{ content: 'Do it.' }] },
+        policies: [policies[0], { config: { agent: 'nobody', model: 'gpt-4o' } }],
+      },
+      headers: asynchronously,
+    });
+    expect(problemOf(answer)).toMatchObject({
+      detail: 'policies.1.config.agent: nobody is not an agent here',
+      field: 'policies.1.config.agent',
+    });
+    expect(await api().store.rollouts.find('none-1')).toBeUndefined();
+  });
+
+  test('that Temporal does not take are all closed, unless they can be named again', async () => {
+    await readyDeployment(api().store, { name: 'all-closed', facts: { hasRunRollout: true } });
+    const { ask } = await api().cutOff();
+    const answer = await ask('/api/harbor/deployments/all-closed/rollout', {
+      body: { policies, comparison_id: 'lost' },
+      headers: asynchronously,
+    });
+    expect(answer.status).toBe(503);
+    const listed = await api().ask('/api/harbor/rollouts?comparison_id=lost');
+    expect(parseJson(listed.text, rolloutListSchema).rollouts).toMatchObject([
+      { status: 'failed', failure: { class: 'internal' } },
+      { status: 'failed', failure: { class: 'internal' } },
+    ]);
   });
 });
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../../src/model/json.ts';
-import { deploymentSchema } from '../../src/model/responses.ts';
+import { deploymentSchema } from '../../src/model/deployment-responses.ts';
 import type { GenerationRow } from '../../src/store/deployments.ts';
 import { type Answer, problemOf, useApi } from '../support/api.ts';
 import { file, tarGz } from './intake/archives.ts';

@@ -36,7 +36,9 @@ describe('upload', () => {
 describe('rollout', () => {
   let id: string;
   beforeAll(async () => {
-    id = readRun(await harbor('run', 'tool', '--seed', '42', '--json')).results[0]?.id ?? '';
+    const ran = await harbor('run', 'tool', '--seed', '42', '--json');
+    if (ran.code !== 0) throw new Error(ran.out);
+    id = readRun(ran).results[0]?.id ?? '';
   });
 
   test('list shows it', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { instanceListSchema } from '../../src/model/instance.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { inspected } from '../support/engine.ts';
 import { containerOf, ended } from '../support/running.ts';
@@ -34,6 +35,23 @@ describe('what users of the existing client type', () => {
     expect((await synth('harbor', 'status', 'tool')).out).toMatch(/Status: ready\n.*Recent builds/s);
     const built = await synth('harbor', 'build', 'tool', '--wait');
     expect(built).toMatchObject({ code: 0, out: expect.stringMatching(/Build triggered!\n {2}Build ID: \S+\n/) });
+  });
+
+  test('notes the seeds of a deployment as instances, with the build that they wait for', async () => {
+    const made = await synth('harbor', 'instances', 'create', 'tool', '--count', '3', '--start-seed', '7');
+    expect(made).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/Instances created!\n {2}Total: 3\n {2}Ready: 3\n/),
+    });
+    expect(await synth('harbor', 'instances', 'build', 'tool')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Nothing has to be built.'),
+    });
+    const { out } = await synth('harbor', 'instances', 'list', 'tool', '-s', 'ready');
+    expect(out).toMatch(/Instances of tool:\n {2}Total: 3\n/);
+    expect(out).toMatch(/^ +7 +ready$/m);
+    const { out: json } = await synth('harbor', 'instances', 'list', 'tool', '--json');
+    expect(parseJson(json, instanceListSchema).instances.map(({ seed }) => seed)).toEqual([7, 8, 9]);
   });
 
   test('finds the server by their variables and flags', async () => {

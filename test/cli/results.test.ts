@@ -14,6 +14,7 @@ function response(fields: Partial<RolloutResponse> & { reward?: number | null })
   return {
     id: 'r1',
     trace_correlation_id: 't',
+    comparison_id: null,
     deployment_id: 'd',
     deployment: 'shop',
     generation: 1,
@@ -107,6 +108,34 @@ describe('a summary', () => {
       'SEED  AGENT  STATUS     REWARD  LLM CALLS  TOKENS IN  OUT     COST  AGENT TIME  TOTAL  ROLLOUT',
       '   1  codex  completed       1          7     66,435  602  $0.0123        12 s   14 s  r1',
       '   3  codex  completed       0          7     66,435  602  $0.0123        12 s   14 s  r3',
+      '',
+      '2 rollouts, 2 scored, mean reward 0.5',
+    ]);
+  });
+
+  test('sets several policies side by side', () => {
+    const other = { id: 'r4', seed: 1, agent: 'claude-code', model: 'claude-haiku-4-5', reward: 0 };
+    const lines = summaryOf(
+      [
+        { ...scored, policy: { label: 'codex', agent: 'codex' } },
+        {
+          id: 'r4',
+          seed: 1,
+          state: 'completed',
+          policy: { label: 'claude-code:claude-haiku-4-5', agent: 'claude-code' },
+          latest: response({ ...other, usage: { ...response({}).usage, cost_usd: null } }),
+        },
+      ],
+      plain,
+    );
+    expect(lines).toEqual([
+      'SEED  AGENT        MODEL             STATUS     REWARD  LLM CALLS  TOKENS IN  OUT     COST  AGENT TIME  TOTAL  ROLLOUT',
+      '   1  codex        gpt-4.1-mini      completed       1          7     66,435  602  $0.0123        12 s   14 s  r1',
+      '   1  claude-code  claude-haiku-4-5  completed       0          7     66,435  602  unknown        12 s   14 s  r4',
+      '',
+      'POLICY                        SCORED  MEAN REWARD  LLM CALLS  TOKENS IN  OUT     COST  MEAN AGENT TIME',
+      'codex                         1 of 1            1          7     66,435  602  $0.0123             12 s',
+      'claude-code:claude-haiku-4-5  1 of 1            0          7     66,435  602  unknown             12 s',
       '',
       '2 rollouts, 2 scored, mean reward 0.5',
     ]);

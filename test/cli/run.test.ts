@@ -31,6 +31,16 @@ describe('run', () => {
     ]);
   });
 
+  test('sets several policies side by side', async () => {
+    const ran = await harbor('run', 'tool', '--seeds', '2', '--policy', 'codex:gpt-5-mini', '--policy', 'codex:gpt-4o');
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(/\ncodex:gpt-5-mini +2 of 2 +0\.5 .*\ncodex:gpt-4o +2 of 2 +0\.5 /);
+    expect(ran.out).toContain('4 rollouts, 4 scored, mean reward 0.5');
+    const [first] = await server().client.rollouts({ limit: 1 });
+    const compared = await server().client.rollouts({ comparison: first?.comparison_id ?? 'none' });
+    expect(compared).toHaveLength(4);
+  });
+
   test('starts and leaves them with --detach', async () => {
     const ran = await harbor('run', 'tool', '--seed', '2', '--detach');
     expect(ran.code).toBe(0);

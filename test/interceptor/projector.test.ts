@@ -108,6 +108,13 @@ test('a projector that is started anew in the middle of a call saves every call 
   const saved = await store.calls.list('rollout-1');
   expect(saved.map(({ id }) => id)).toEqual([early.id, long.id, late.id]);
   expect((await blobs.get(saved[1]?.responseRef ?? '')).toString()).toBe('first half, second half');
+  const told = (await store.events.list('rollout-1', 0, 100)).map(({ content }) => content);
+  expect(told).toMatchObject([
+    { type: 'call_started', call_id: long.id },
+    { type: 'call_ended', call_id: early.id, status: 'ok' },
+    { type: 'call_ended', call_id: late.id, status: 'ok' },
+    { type: 'call_ended', call_id: long.id, status: 'ok' },
+  ]);
   await second.stop();
   await journal.close();
   await store.close();

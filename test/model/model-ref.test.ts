@@ -8,7 +8,8 @@ test.each([
   ['openai/gpt-5-mini', undefined, 'gpt-5-mini', 'openai'],
   ['anthropic/my-tuned-model', undefined, 'my-tuned-model', 'anthropic'],
   ['my-tuned-model', 'Anthropic', 'my-tuned-model', 'anthropic'],
-  ['claude-sonnet-4-5', 'openai', 'claude-sonnet-4-5', 'openai'],
+  // The existing client sends that provider with every model.
+  ['claude-sonnet-4-5', 'openai', 'claude-sonnet-4-5', 'anthropic'],
   // What is before the name says more than what stands beside it.
   ['openai/gpt-5-mini', 'anthropic', 'gpt-5-mini', 'openai'],
   ['gpt-5-mini', 'azure', 'gpt-5-mini', 'openai'],

@@ -12,6 +12,7 @@ describe('a task.toml', () => {
         testsTimeoutSeconds: 600,
         testsEnv: {},
         sandboxEnv: {},
+        artifacts: ['/logs/artifacts'],
       },
       limits: {},
       warnings: [],
@@ -59,6 +60,7 @@ describe('a task.toml', () => {
         testsEgress: 'none',
         sandboxEnv: { A: 'b' },
         workdir: '/work',
+        artifacts: ['/logs/artifacts'],
       },
       limits: { cpuCores: 2, memoryMb: 4096, diskMb: 20_480 },
       warnings: [],
@@ -90,11 +92,15 @@ describe('a task.toml', () => {
   test.each([
     ['future = 1', 'task.toml: future '],
     ['[agent]\nmood = "good"', 'task.toml: agent.mood '],
-    ['artifacts = ["/x"]', 'task.toml: artifacts '],
     ['[environment]\nbuild_timeout_sec = 600', 'task.toml: environment.build_timeout_sec '],
     ['[environment]\ndocker_image = "x"', 'task.toml: environment.docker_image '],
   ])('is warned of %j', (text, warning) => {
     expect(parse(text).warnings).toEqual([expect.stringContaining(warning)]);
+  });
+
+  test('names paths to keep, in both of the forms', () => {
+    const text = 'artifacts = ["/x", {source = "out", destination = "elsewhere"}]';
+    expect(parse(text).settings.artifacts).toEqual(['/x', 'out', '/logs/artifacts']);
   });
 
   test('may switch off what is not supported', () => {

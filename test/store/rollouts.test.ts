@@ -17,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 beforeEach(async () => {
+  await store.db.deleteFrom('events').execute();
   await store.db.deleteFrom('rollouts').execute();
 });
 
@@ -31,6 +32,7 @@ async function insert(): Promise<string> {
     generation: 1,
     snapshotName: 'snapshot',
     traceCorrelationId: id,
+    comparison: null,
     seed: 1,
     agent: 'codex',
     model: 'gpt-5-mini',

@@ -11,6 +11,7 @@ import { agentRegistry } from '../../src/agents/registry.ts';
 import { createApi } from '../../src/api/app.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { type Problem, problemSchema } from '../../src/model/responses.ts';
+import { expectDeclared } from './declared.ts';
 import { openTestStore, type TestStore } from './store.ts';
 import { startTemporal } from './temporal.ts';
 
@@ -33,6 +34,9 @@ export interface Ask {
 
 /** The HTTP API on a real store and a real Temporal server, without a worker: what is started stays where it is. */
 export interface TestApi {
+  readonly url: string;
+  /** A key of the organization `default`. */
+  readonly key: string;
   readonly store: TestStore;
   readonly temporal: Client;
   readonly uploadsFolder: string;
@@ -40,6 +44,7 @@ export interface TestApi {
   readonly foreignKey: string;
   /** Messages of the log, oldest first. */
   readonly logged: readonly string[];
+  /** Every answer is held against the API's description. */
   readonly ask: (path: string, ask?: Ask) => Promise<Answer>;
   /** The answer as it comes. */
   readonly open: (path: string, ask?: Ask) => Promise<IncomingMessage>;
@@ -91,13 +96,19 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
     const address = listening.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     const open = (path: string, ask?: Ask) => send(port, path, ask);
-    return { temporal, open, ask: async (path: string, ask?: Ask) => whole(await open(path, ask)) };
+    const asked = async (path: string, ask?: Ask) => {
+      const answer = await whole(await open(path, ask));
+      expectDeclared(methodOf(ask), path, { ...answer, contentType: answer.headers['content-type'] });
+      return answer;
+    };
+    return { url: `http://127.0.0.1:${port}`, temporal, open, ask: asked };
   };
 
   const connection = await Connection.connect({ address: server.address });
   held.defer(() => connection.close());
   return {
     ...(await serve(connection)),
+    key,
     store,
     uploadsFolder,
     foreignKey,
@@ -112,11 +123,11 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
 
 /** Paths go out letter by letter, which `fetch` would mend. */
 async function send(port: number, path: string, ask: Ask = {}): Promise<IncomingMessage> {
-  const { body, method = body === undefined ? 'GET' : 'POST', headers, signal } = ask;
+  const { body, headers, signal } = ask;
   const outgoing = request({
     port,
     path,
-    method,
+    method: methodOf(ask),
     headers: { authorization: `Bearer ${ask.key ?? key}`, ...headers },
     ...(signal && { signal }),
   });
@@ -124,6 +135,10 @@ async function send(port: number, path: string, ask: Ask = {}): Promise<Incoming
   const [response]: IncomingMessage[] = await once(outgoing, 'response');
   if (!response) throw new Error('no response');
   return response;
+}
+
+function methodOf({ method, body }: Ask = {}): string {
+  return method ?? (body === undefined ? 'GET' : 'POST');
 }
 
 async function whole(response: IncomingMessage): Promise<Answer> {

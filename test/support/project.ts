@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { packContext } from '../../src/sdk/pack-context.ts';
 import type { NewDeployment } from '../../src/sdk/client.ts';
-import type { DeploymentResponse } from '../../src/model/responses.ts';
+import type { DeploymentResponse } from '../../src/model/deployment-responses.ts';
 import type { TestServer } from './server.ts';
 
 /** Files by path; those that end in `.sh` can be run. */

@@ -7,7 +7,7 @@ import { isProgram, runCommand } from '../../src/embedded/run-command.ts';
 /** A Python that has these packages of PyPI, each as `name==version`; made once per machine, in the cache. */
 export async function pythonWith(packages: readonly string[]): Promise<string> {
   const { env } = process;
-  const signal = AbortSignal.timeout(300_000);
+  const signal = AbortSignal.timeout(600_000);
   const cache = await openCache(env);
   const folder = join(cache, `test-python-${packages.join('-').replaceAll(/[^\w.-]/g, '')}`);
   const python = join(folder, 'bin', 'python');
@@ -21,7 +21,7 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
       await installPackages(['python3-venv'], { env, report: () => undefined, signal });
       await make();
     });
-    await runCommand(python, ['-m', 'pip', 'install', '--quiet', ...packages], { env, signal });
+    await runCommand(python, ['-m', 'pip', 'install', '--quiet', '--no-compile', ...packages], { env, signal });
     await runCommand('ln', ['-s', 'python', done], { env, signal });
   });
   return python;

@@ -32,11 +32,12 @@ export async function start(server: TestServer, deployment: string, request: New
   return rolloutId;
 }
 
-export function ended(server: TestServer, rolloutId: string): Promise<RolloutResponse> {
-  return eventually(`rollout ${rolloutId} to end`, async () => {
+export function ended(server: TestServer, rolloutId: string, seconds?: number): Promise<RolloutResponse> {
+  const look = async () => {
     const rollout = await server.client.rollout(rolloutId);
     return rollout.closed_at !== null && rollout;
-  });
+  };
+  return eventually(`rollout ${rolloutId} to end`, look, seconds);
 }
 
 /** As {@link ended}, and its sandbox is gone. */

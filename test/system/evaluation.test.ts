@@ -111,7 +111,7 @@ describe('where no tests are held back', () => {
       status: 'completed',
       trust: 'self-reported',
       self_reported: true,
-      reward_info: { outcome_reward: 0.25, details: { metrics: { details: { steps: 3 } } } },
+      reward_info: { outcome_reward: 0.25, details: { steps: 3 } },
       metrics: { reward_mean: 0.25 },
     });
   });

@@ -9,14 +9,21 @@ import { presentBuild } from '../present-deployment.ts';
 import { notFound } from '../problems.ts';
 import { findDeployment } from './deployments.ts';
 
-export const logQuery = { follow: flag.default(false), offset: wholeNumber(0, 2 ** 40).default(0) };
+export const buildListQuery = z.object(pageQuery);
+export const logQuery = {
+  follow: flag.default(false).describe('Go on as it grows, until it is closed.'),
+  offset: wholeNumber(0, 2 ** 40)
+    .default(0)
+    .describe('Bytes to pass over.'),
+};
+export const buildLogQuery = z.object(logQuery);
 
 export function buildRoutes(deps: ApiDeps): Router {
   const { store } = deps;
   const router = Router();
 
   router.get('/deployments/:key/builds', async (request, response) => {
-    const { limit, offset } = queryOf(request, z.object(pageQuery));
+    const { limit, offset } = queryOf(request, buildListQuery);
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
     const builds = (await store.deployments.builds(deployment.id, offset + limit)).slice(offset);
     response.json({ builds: builds.map(presentBuild), limit, offset });
@@ -54,7 +61,7 @@ export function buildRoutes(deps: ApiDeps): Router {
   }
 
   async function sendLog(request: Pick<Request, 'query'>, response: Response, { id }: BuildRow): Promise<void> {
-    const { follow, offset } = queryOf(request, z.object(logQuery));
+    const { follow, offset } = queryOf(request, buildLogQuery);
     const now = () => store.deployments.build(id);
     await streamLog(response, {
       logs: store.logs,

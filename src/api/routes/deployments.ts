@@ -8,24 +8,23 @@ import {
 } from '../../model/deployment.ts';
 import { invalid } from '../../model/errors.ts';
 import { refuseHeldBackCopies } from '../../model/held-back.ts';
-import { deploymentWorkflowId, taskQueue } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { refuseSecretEnv, refuseSecrets } from '../../model/llm-keys.ts';
-import type { DeploymentInput } from '../../model/stages.ts';
-import type { DeploymentRow, PendingBuild, RebuiltContent } from '../../store/deployments.ts';
+import type { DeploymentRow, RebuiltContent } from '../../store/deployments.ts';
 import { organizationOf } from '../auth.ts';
+import { buildInFlight, startBuild } from '../build-start.ts';
 import type { ApiDeps } from '../deps.ts';
 import { pageQuery, queryOf } from '../input.ts';
 import type { Intake } from '../intake/context.ts';
 import { sizeText } from '../intake/refusal.ts';
 import { presentBuild, presentDeployment, presentSummary } from '../present-deployment.ts';
-import { conflict, notFound, unavailable } from '../problems.ts';
+import { conflict, notFound } from '../problems.ts';
 import { type ReceivedUpload, storeContent, uploadReceiver } from '../uploads.ts';
 
-const listQuery = z.object({
+export const deploymentListQuery = z.object({
   ...pageQuery,
-  status: z.enum(deploymentStatuses).optional(),
-  name: z.string().optional(),
+  status: z.enum(deploymentStatuses).optional().describe('Only those.'),
+  name: z.string().optional().describe('Only the one of this name.'),
 });
 
 export function deploymentRoutes(deps: ApiDeps): Router {
@@ -66,7 +65,7 @@ export function deploymentRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/deployments', async (request, response) => {
-    const query = queryOf(request, listQuery);
+    const query = queryOf(request, deploymentListQuery);
     const rows = await store.deployments.list(organizationOf(response), query);
     response.json({ deployments: rows.map(presentSummary), limit: query.limit, offset: query.offset });
   });
@@ -128,29 +127,4 @@ async function newContent(
   refuseSecrets(dockerfile);
   refuseHeldBackCopies(dockerfile, stored.layout, () => true);
   return { dockerfile };
-}
-
-/** The build that a client without an opinion means: old ones ask for a build right after an upload started one. */
-async function buildInFlight({ store }: ApiDeps, { id, status }: DeploymentRow): Promise<string | undefined> {
-  if (status !== 'pending' && status !== 'building') return undefined;
-  const [latest] = await store.deployments.builds(id, 1);
-  return latest?.endedAt === null ? latest.id : undefined;
-}
-
-async function startBuild({ client, store, logger }: ApiDeps, { deployment, buildId }: PendingBuild): Promise<void> {
-  const { id, organization, name, generation } = deployment;
-  const input: DeploymentInput = { deploymentId: id, name, generation, buildId };
-  try {
-    await client.workflow.start('deployment', {
-      taskQueue,
-      workflowId: deploymentWorkflowId(organization, name, generation),
-      args: [input],
-      staticSummary: `${name}, generation ${generation}`,
-      staticDetails: `Brings generation ${generation} of deployment \`${name}\` to a snapshot. Build \`${buildId}\`.`,
-    });
-  } catch (error) {
-    logger.error({ err: error, deployment: name }, 'a build could not be started');
-    await store.deployments.endBuild(buildId, { status: 'failed', errorMessage: 'the build could not be started' });
-    throw unavailable('The build could not be started: Temporal does not answer');
-  }
 }

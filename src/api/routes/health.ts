@@ -10,7 +10,14 @@ export function healthRoutes({ store, client }: ApiDeps): Router {
   const router = Router();
 
   router.get('/', (_request, response) => {
-    response.json({ name: 'harbor', api: '/api/harbor', health: '/healthz', readiness: '/readyz' });
+    response.json({
+      name: 'harbor',
+      api: '/api/harbor',
+      docs: '/docs',
+      openapi: '/openapi.json',
+      health: '/healthz',
+      readiness: '/readyz',
+    });
   });
 
   router.get('/healthz', (_request, response) => {

@@ -7,6 +7,7 @@ import type { Store } from '../../store/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import { presentCall } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
+import { artifactsOf, presentArtifact } from '../rollout-artifacts.ts';
 import { loadBodies } from '../trace-bodies.ts';
 import { findRollout } from './rollouts.ts';
 
@@ -46,28 +47,18 @@ export function rolloutFileRoutes(deps: ApiDeps): Router {
 
   router.get('/rollouts/:id/artifacts', async (request, response) => {
     const row = await findRollout(deps, response, request.params.id);
-    const artifacts = await store.artifacts.list(row.id);
-    response.json({
-      rollout_id: row.id,
-      artifacts: artifacts.map(({ name, attempt, contentType, bytes, ref }) => ({
-        name,
-        attempt,
-        content_type: contentType,
-        size_bytes: bytes,
-        sha256: ref,
-        url: `/api/harbor/rollouts/${row.id}/artifacts/${attempt}/${name.split('/').map(encodeURIComponent).join('/')}`,
-      })),
-    });
+    const artifacts = await artifactsOf(store, row);
+    response.json({ rollout_id: row.id, artifacts: artifacts.map((artifact) => presentArtifact(row.id, artifact)) });
   });
 
   router.get('/rollouts/:id/artifacts/:attempt/*name', async (request, response) => {
     const { id, attempt, name } = request.params;
     const row = await findRollout(deps, response, id);
     const path = name.join('/');
-    const found = (await store.artifacts.list(row.id)).find(
+    const found = (await artifactsOf(store, row)).find(
       (artifact) => String(artifact.attempt) === attempt && artifact.name === path,
     );
-    if (!found) throw notFound(`Artifact ${path}`);
+    if (!found?.ref) throw notFound(`Artifact ${path}`);
     await sendBlob(store, response, { ref: found.ref, type: found.contentType, name: path });
   });
 

@@ -1,7 +1,15 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import { agentLogId, testsLogId } from '../../model/ids.ts';
-import { isClosed, type RolloutRequest, rolloutRequestSchema, rolloutStatuses } from '../../model/rollout.ts';
+import type { Accepted } from '../../model/responses.ts';
+import {
+  globalRolloutRequestSchema,
+  isClosed,
+  type RolloutBody,
+  rolloutBodySchema,
+  rolloutIdSchema,
+  rolloutStatuses,
+} from '../../model/rollout.ts';
 import type { DeploymentRow } from '../../store/deployments.ts';
 import type { RolloutRow } from '../../store/rollouts.ts';
 import { organizationOf } from '../auth.ts';
@@ -11,22 +19,22 @@ import { streamLog } from '../log-stream.ts';
 import { presentRollout, presentRolloutSummary } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
 import { cancelRollout } from '../rollout-cancel.ts';
-import { startRollout } from '../rollout-start.ts';
+import { startComparison, startRollout } from '../rollout-start.ts';
 import { answerOf, waitForEnd, waitForPlace } from '../rollout-wait.ts';
 import { logQuery } from './builds.ts';
 import { findDeployment } from './deployments.ts';
 import type { Request, Response } from 'express';
 
-const listQuery = z.object({
+export const rolloutListQuery = z.object({
   ...pageQuery,
-  deployment: z.string().optional(),
-  status: z.enum(rolloutStatuses).optional(),
+  deployment: z.string().optional().describe('Only those of this deployment, by id or name.'),
+  status: z.enum(rolloutStatuses).optional().describe('Only those.'),
+  comparison_id: rolloutIdSchema.optional().describe('Only those of this comparison.'),
 });
-const globalRequestSchema = rolloutRequestSchema.extend({ deployment_id: z.string().min(1) });
-const rolloutLogQuery = z.object({
+export const rolloutLogQuery = z.object({
   ...logQuery,
-  stream: z.enum(['agent', 'tests']).default('agent'),
-  attempt: wholeNumber(1, 1000).optional(),
+  stream: z.enum(['agent', 'tests']).default('agent').describe('Whose output.'),
+  attempt: wholeNumber(1, 1000).optional().describe('Of which attempt; absent: the last.'),
 });
 
 export function rolloutRoutes(deps: ApiDeps): Router {
@@ -35,19 +43,19 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
   router.post('/deployments/:key/rollout', async (request, response) => {
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
-    await run(request, response, deployment, await bodyOf(request, rolloutRequestSchema));
+    await run(request, response, deployment, await bodyOf(request, rolloutBodySchema));
   });
 
   router.post('/rollout', async (request, response) => {
-    const { deployment_id, ...body } = await bodyOf(request, globalRequestSchema);
+    const { deployment_id, ...body } = await bodyOf(request, globalRolloutRequestSchema);
     await run(request, response, await findDeployment(deps, organizationOf(response), deployment_id), body);
   });
 
   router.get('/rollouts', async (request, response) => {
-    const { deployment, ...query } = queryOf(request, listQuery);
+    const { deployment, comparison_id: comparison, ...query } = queryOf(request, rolloutListQuery);
     const organization = organizationOf(response);
     const deploymentId = deployment && (await findDeployment(deps, organization, deployment)).id;
-    const rows = await store.rollouts.list(organization, { ...query, deploymentId });
+    const rows = await store.rollouts.list(organization, { ...query, comparison, deploymentId });
     const rollouts = rows.map((row) => presentRolloutSummary(row));
     response.json({ rollouts, limit: query.limit, offset: query.offset });
   });
@@ -81,18 +89,28 @@ export function rolloutRoutes(deps: ApiDeps): Router {
     response.status(isClosed(now.status) ? 200 : 202).json(await presentRollout(store, now));
   });
 
-  async function run(request: Request, response: Response, deployment: DeploymentRow, body: RolloutRequest) {
+  async function run(request: Request, response: Response, deployment: DeploymentRow, body: RolloutBody) {
     const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
     const gone = untilClosed(response);
-    const row = await startRollout(deps, deployment, body, async () => {
+    const beforeNew = async () => {
       if (!asynchronous) await waitForPlace(deps, gone);
-    });
-    if (asynchronous) {
-      const url = `/api/harbor/rollouts/${row.id}`;
-      response.status(202).set({ location: url, 'preference-applied': 'respond-async' });
-      response.json({ id: row.id, rollout_id: row.id, status: row.status, url });
+    };
+    const { policies, ...one } = body;
+    if (policies) {
+      const { id, rows } = await startComparison(deps, deployment, { ...one, policies }, beforeNew);
+      if (asynchronous) {
+        const url = `/api/harbor/rollouts?comparison_id=${id}`;
+        return accept(response, url, { comparison_id: id, rollouts: rows.map(accepted), url });
+      }
+      const ended = await Promise.all(rows.map((row) => waitForEnd(deps, row.id, gone)));
+      const closed = ended.filter((row) => row !== undefined);
+      if (closed.length < rows.length) return;
+      const rollouts = await Promise.all(closed.map((row) => presentRollout(store, row)));
+      response.json({ comparison_id: id, rollouts });
       return;
     }
+    const row = await startRollout(deps, deployment, one, beforeNew);
+    if (asynchronous) return accept(response, rolloutUrl(row), accepted(row));
     const ended = await waitForEnd(deps, row.id, gone);
     if (!ended) return;
     const { status, body: answer } = answerOf(await presentRollout(store, ended));
@@ -100,6 +118,18 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   }
 
   return router;
+}
+
+function accept(response: Response, location: string, body: object): void {
+  response.status(202).set({ location, 'preference-applied': 'respond-async' }).json(body);
+}
+
+function accepted(row: RolloutRow): Accepted {
+  return { id: row.id, rollout_id: row.id, status: row.status, url: rolloutUrl(row) };
+}
+
+function rolloutUrl({ id }: RolloutRow): string {
+  return `/api/harbor/rollouts/${id}`;
 }
 
 export async function findRollout({ store }: ApiDeps, response: Response, id: string): Promise<RolloutRow> {

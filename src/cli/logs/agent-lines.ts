@@ -30,16 +30,16 @@ async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string
 }
 
 /** One thing that an agent did, as people want to see it. */
-function agentEventLines(event: AgentEvent, paint: Paint): string[] {
+export function agentEventLines(event: AgentEvent, paint: Paint): string[] {
   const lines = actLines(event, paint);
-  if (event.subAgent === undefined || lines.length === 0) return lines;
+  if (event.sub_agent === undefined || lines.length === 0) return lines;
   return lines.map((line) => (line === '' ? line : `${paint('magenta', '┆')} ${line}`));
 }
 
 function actLines(event: AgentEvent, paint: Paint): string[] {
   switch (event.type) {
     case 'session':
-      return [paint('dim', `session ${printable(event.sessionId)}`)];
+      return [paint('dim', `session ${printable(event.session_id)}`)];
     case 'message':
       return ['', ...shorten(event.text, noLimit)];
     case 'reasoning':
@@ -47,7 +47,7 @@ function actLines(event: AgentEvent, paint: Paint): string[] {
     case 'tool_call':
       return ['', ...callLines(event.tool, event.input, paint)];
     case 'tool_result':
-      return outputLines(event.output, event.exitCode, usualRoom, paint);
+      return outputLines(event.output, event.exit_code, usualRoom, paint);
     case 'file_change':
       return [paint('cyan', `→ ${event.change} ${printable(event.path)}`)];
     case 'plan':

@@ -24,6 +24,7 @@ async function artifacts(context: CliContext, id: string, { get, json, ...server
   if (get !== undefined) {
     // Several attempts may each have left one: the last one counts.
     const found = all.filter(({ name }) => name === get).toSorted((a, b) => b.attempt - a.attempt)[0];
+    if (found?.omitted) throw new HarborError('invalid_request', `${get} was not kept: ${found.omitted}`);
     if (found) return sayBytes(client.artifact(id, found.attempt, found.name));
     throw new HarborError('invalid_request', `rollout ${id} has no artifact ${get}`, {
       remedy: all.length === 0 ? 'It has none at all.' : `It has ${all.map(({ name }) => name).join(', ')}.`,
@@ -37,7 +38,12 @@ async function artifacts(context: CliContext, id: string, { get, json, ...server
     { heading: 'SIZE', right: true },
     { heading: 'TYPE' },
   ];
-  const rows = all.map((one) => [one.name, String(one.attempt), size(one.size_bytes), one.content_type]);
+  const rows = all.map((one) => [
+    one.name,
+    String(one.attempt),
+    one.omitted === null ? size(one.size_bytes) : paint('yellow', 'not kept'),
+    one.omitted ?? one.content_type,
+  ]);
   for (const line of table(columns, rows, paint)) say(line);
   say(`\nTo print one: ${context.prefix} rollout artifacts ${id} --get ${all[0]?.name ?? 'NAME'}`);
 }

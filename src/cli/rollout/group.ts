@@ -7,8 +7,9 @@ import { register as logs } from './logs.ts';
 import { register as show } from './show.ts';
 import { register as trace } from './trace.ts';
 import { register as trajectory } from './trajectory.ts';
+import { register as watch } from './watch.ts';
 
 export function register(program: Command, context: CliContext): void {
   const group = program.command('rollout').description('look into rollouts: what they did, said, cost and left');
-  for (const command of [list, show, logs, trace, trajectory, artifacts, cancel]) command(group, context);
+  for (const command of [list, show, watch, logs, trace, trajectory, artifacts, cancel]) command(group, context);
 }

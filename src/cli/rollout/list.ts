@@ -7,6 +7,7 @@ import { rolloutTable } from '../rollout-rows.ts';
 interface Flags extends ServerFlags {
   readonly deployment?: string;
   readonly status?: RolloutStatus;
+  readonly comparison?: string;
   readonly limit: number;
   readonly json: boolean;
 }
@@ -16,14 +17,18 @@ export function register(group: Command, context: CliContext): void {
     .description('list rollouts, newest first')
     .option('-d, --deployment <deployment>', 'only its rollouts')
     .addOption(new Option('-s, --status <status>', 'only those').choices(rolloutStatuses))
+    .option('--comparison <id>', 'only those that are compared under this id')
     .option('-l, --limit <n>', 'how many at most', wholeNumber(1), 20)
     .option('--json', 'print JSON', false)
     .action((flags: Flags) => list(context, flags));
 }
 
-async function list(context: CliContext, { deployment, status, limit, json, ...server }: Flags): Promise<void> {
+async function list(
+  context: CliContext,
+  { deployment, status, comparison, limit, json, ...server }: Flags,
+): Promise<void> {
   const client = await clientFor(context, server);
-  const rollouts = await client.rollouts({ deployment, status, limit });
+  const rollouts = await client.rollouts({ deployment, status, comparison, limit });
   if (json) return sayJson(rollouts);
   if (rollouts.length === 0) return note(`No rollouts found. \`${context.prefix} run\` starts some.`);
   for (const line of rolloutTable(rollouts, paint)) say(line);

@@ -1,7 +1,8 @@
-import { close, closeSync, openSync, renameSync, writeSync, writev } from 'node:fs';
+import { close, closeSync, openSync, renameSync, writeSync, writev, writevSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HarborError } from '../../model/errors.ts';
+import { DiskPace } from './disk-pace.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { type Frame, frameHeaderBytes, frameTypes, writeFrameHeader } from './frames.ts';
 import type { JournalHead } from './records.ts';
@@ -9,6 +10,8 @@ import type { JournalHead } from './records.ts';
 /** Milliseconds that pieces of answers may wait for company, and bytes that end the wait. */
 const batchMs = 4;
 const batchBytes = 64 * 1024;
+/** Bytes that are written at once at most. */
+const atOnceBytes = 1024 * 1024;
 /** Milliseconds until a failed write is tried again. */
 const retryMs = 500;
 
@@ -25,18 +28,21 @@ interface Waiter {
  * Writes one journal file, one write at a time and in order, so that a crash leaves a whole beginning of it. Nothing is
  * synced to the disk: what was written survives the death of this process.
  *
- * Writes are never made on the event loop: a page cache that is throttled by somebody else's disk traffic would hold up
- * every stream.
+ * What somebody waits for is written at once, on the event loop, as long as the disk keeps up: to have a thread do it takes
+ * several times as long as the write. Everything else, and everything once the disk has been slow, is written by a thread,
+ * since a write that hangs would hold up every stream.
  */
 export class FileWriter {
   readonly path: string;
   private readonly descriptor: number;
   private readonly onError: (error: HarborError) => void;
   private readonly queue = new FrameQueue();
+  private readonly pace = new DiskPace();
   private waiters: Waiter[] = [];
   private timer: NodeJS.Timeout | undefined;
   private written: number;
-  /** Bytes of the batch that is being written. */
+  /** What was taken out of the queue and is not written yet, and its bytes. */
+  private batch: Buffer[] = [];
   private underWay = 0;
   private writing = false;
   private idle = Promise.resolve();
@@ -88,6 +94,7 @@ export class FileWriter {
   /** Resolves when everything that was added is written; rejects when a write fails, which is tried again all the same. */
   flush(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
+    if (!this.writing) this.writeAtOnce();
     if (this.waiting === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.waiters.push({ target: this.size, resolve, reject });
@@ -116,31 +123,53 @@ export class FileWriter {
   }
 
   private async writeAll(): Promise<void> {
-    while (this.queue.bytes > 0) {
-      const batch = this.queue.take();
-      this.underWay = batch.reduce((sum, buffer) => sum + buffer.length, 0);
-      await this.write(batch);
+    while (this.waiting > 0) {
+      this.takeBatch();
+      await this.writeBatch();
     }
     // In the same breath as the look at the queue, so that what is added from now on starts a run of its own.
     this.writing = false;
   }
 
-  private async write(batch: Buffer[]): Promise<void> {
-    let rest = batch;
-    while (this.underWay > 0) {
-      try {
-        const { bytesWritten } = await writeBuffers(this.descriptor, rest, this.written);
-        this.failure = undefined;
-        this.written += bytesWritten;
-        this.underWay -= bytesWritten;
-        if (this.underWay > 0) rest = [Buffer.concat(rest).subarray(bytesWritten)];
-        this.settle();
-      } catch (error) {
-        this.fail(error);
-        if (this.closing) this.underWay = 0;
-        else await sleep(retryMs);
-      }
+  private takeBatch(): void {
+    if (this.underWay > 0) return;
+    this.batch = this.queue.take();
+    this.underWay = this.batch.reduce((sum, buffer) => sum + buffer.length, 0);
+  }
+
+  private async writeBatch(): Promise<void> {
+    try {
+      const { bytesWritten } = await writeBuffers(this.descriptor, this.batch, this.written);
+      this.failure = undefined;
+      this.progress(bytesWritten);
+      this.settle();
+    } catch (error) {
+      this.fail(error);
+      if (this.closing) this.underWay = 0;
+      else await sleep(retryMs);
     }
+  }
+
+  /** What does not go is left to a thread, which tells what is wrong. */
+  private writeAtOnce(): void {
+    const startedAt = performance.now();
+    if (this.waiting === 0 || this.waiting > atOnceBytes || !this.pace.isPrompt(startedAt)) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.takeBatch();
+    try {
+      this.progress(writevSync(this.descriptor, this.batch, this.written));
+    } catch {
+      return;
+    }
+    const now = performance.now();
+    this.pace.took(now - startedAt, now);
+  }
+
+  private progress(bytes: number): void {
+    this.written += bytes;
+    this.underWay -= bytes;
+    this.batch = this.underWay > 0 ? [Buffer.concat(this.batch).subarray(bytes)] : [];
   }
 
   private settle(): void {

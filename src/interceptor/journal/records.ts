@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallStatus, Dialect } from '../../model/call.ts';
+import { callStatuses, type Dialect } from '../../model/call.ts';
 
 /** The JSON in a journal's frames. */
 
@@ -39,15 +39,6 @@ export const answerHeadSchema = z.object({
   contentEncoding: z.string().nullable(),
 });
 export type AnswerHead = z.infer<typeof answerHeadSchema>;
-
-const callStatuses = [
-  'ok',
-  'http_error',
-  'reset',
-  'client_abort',
-  'revoked',
-  'killed',
-] as const satisfies readonly CallStatus[];
 
 export const closingSchema = z.object({
   status: z.enum(callStatuses),

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { hasCode } from '../../embedded/files.ts';
 import { isRunning } from '../../embedded/process-identity.ts';
-import type { CallRecord } from '../../model/call.ts';
+import type { BegunCall, CallRecord } from '../../model/call.ts';
 import { HarborError } from '../../model/errors.ts';
 import { parseJson } from '../../model/json.ts';
 import type { BlobStore } from '../../store/blobs.ts';
@@ -50,6 +50,8 @@ export class JournalProjection {
   private readonly underWay = new Map<number, CallUnderWay>();
   /** Where reading goes on. */
   private position: number;
+  /** Calls of which it was told that they have begun. */
+  private readonly told = new Set<number>();
   private ended: CallRecord[] = [];
   /** Every call that ended before this place is saved. */
   saved: number;
@@ -150,10 +152,20 @@ export class JournalProjection {
     const record = assembleCall({ opening, request, head, body, closing }, { requestRef, responseRef, retryOf });
     await history.closed(opening, opening.id, record.status);
     this.underWay.delete(number);
+    this.told.delete(number);
     this.ended.push(record);
   }
 
+  /** Tells which calls have begun; not of those that are over already. */
+  private async tell(): Promise<void> {
+    const news = [...this.underWay].filter(([number, { requestRef }]) => requestRef !== null && !this.told.has(number));
+    if (news.length === 0) return;
+    await this.parts.sink.begin(news.map(([, call]) => begunCall(call)));
+    for (const [number] of news) this.told.add(number);
+  }
+
   private async save(): Promise<void> {
+    await this.tell();
     if (this.ended.length > 0) {
       // A projection that is made anew from here meets every open call's first frame.
       const position = Math.min(this.position, ...Array.from(this.underWay.values(), ({ from }) => from));
@@ -162,6 +174,10 @@ export class JournalProjection {
     }
     this.saved = this.position;
   }
+}
+
+function begunCall({ opening: { id, rolloutId, attempt }, request: { model } }: CallUnderWay): BegunCall {
+  return { id, rolloutId, attempt, model };
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {

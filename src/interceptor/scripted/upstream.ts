@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { Readable, addAbortSignal } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { JsonObject } from '../../model/json.ts';
 import { decodeBody } from '../content-encoding.ts';
 import { openaiErrorBody } from '../dialects/openai-common.ts';
@@ -19,10 +19,9 @@ import { chooseTurn } from './turn.ts';
 export function scriptedUpstream(): Upstream {
   return {
     name: 'scripted',
-    async send(request, signal) {
+    send(request) {
       const played = play(request);
-      addAbortSignal(signal, played.body);
-      return played;
+      return { answer: Promise.resolve(played), cancel: () => void played.body.destroy() };
     },
     close() {},
   };

@@ -5,8 +5,10 @@ import { type PlannedStep, answerStep, copiedStep, toldStep } from './planned-st
 import { type ReadCall, toldKey } from './read-call.ts';
 import { nameOf } from './tool-definitions.ts';
 
-/** Characters of an answer that is not found in another text by chance. */
+/** Characters of a line that is not found in another text by chance. */
 const tellingLength = 40;
+/** Which share of such lines agents hand on at least: they leave out what the model thought to itself. */
+const tellingShare = 1 / 4;
 
 /** Calls of which each goes on from the one before, and the steps that they make. */
 export class Conversation {
@@ -50,10 +52,11 @@ export class Conversation {
 
   /** Agents whose conversation has grown too long begin it anew, with what the model wrote of it. */
   isSummedUpIn({ turn }: ReadCall): boolean {
-    if (this.lastText.length < tellingLength) return false;
-    const news = turn.conversation.filter((told) => told.kind === 'message');
-    const sameSystem = news.some((told) => this.system.has(toldKey(told)));
-    return sameSystem && news.some((told) => !isSystem(told) && told.text.includes(this.lastText));
+    const messages = turn.conversation.filter((told) => told.kind === 'message');
+    if (!messages.some((told) => this.system.has(toldKey(told)))) return false;
+    const lines = this.lastText.split('\n').flatMap((line) => (line.trim().length < tellingLength ? [] : line.trim()));
+    const found = lines.filter((line) => messages.some((told) => !isSystem(told) && told.text.includes(line)));
+    return found.length > 0 && found.length >= lines.length * tellingShare;
   }
 
   add(read: ReadCall): void {

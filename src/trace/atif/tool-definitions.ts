@@ -2,16 +2,18 @@ import { z } from 'zod';
 import { type Json, type JsonObject, jsonObjectSchema } from '../../model/json.ts';
 
 const requestSchema = z.object({
-  tools: z.array(z.json()).nullish().catch(null),
+  tools: z.array(z.unknown()).nullish().catch(null),
   input: z
-    .union([z.string(), z.array(z.json())])
+    .union([z.string(), z.array(z.unknown())])
     .nullish()
     .catch(null),
 });
 const description = z.string().nullish().catch(null);
 const schema = jsonObjectSchema.nullish().catch(null);
 
-const listSchema = z.object({ tools: z.array(z.json()) });
+/** codex hands its tools over in an item of the input for some models. */
+const additionalSchema = z.object({ type: z.literal('additional_tools') });
+const listSchema = z.object({ tools: z.array(z.unknown()) });
 const chatSchema = z.object({
   function: z.object({ name: z.string(), description, parameters: schema }),
 });
@@ -29,11 +31,8 @@ const takesText: JsonObject = { type: 'object', properties: { input: { type: 'st
 /** The tools that a request offers, of whichever dialect, as definitions of functions in the form of OpenAI. */
 export function toolDefinitions(request: Json | null): readonly JsonObject[] {
   const { data } = requestSchema.safeParse(request);
-  // codex hands its tools over in an item of the input for some models.
   const items = Array.isArray(data?.input) ? data.input : [];
-  const additional = items.flatMap((item) =>
-    z.object({ type: z.literal('additional_tools') }).safeParse(item).success ? [item] : [],
-  );
+  const additional = items.filter((item) => additionalSchema.safeParse(item).success);
   return [...(data?.tools ?? []), ...additional].flatMap(definitionsOf);
 }
 
@@ -42,7 +41,7 @@ export function nameOf(definition: JsonObject): string {
 }
 
 /** Tools out of lists in lists: codex groups some of its own in namespaces. */
-function definitionsOf(tool: Json): JsonObject[] {
+function definitionsOf(tool: unknown): JsonObject[] {
   const list = listSchema.safeParse(tool);
   if (list.success) return list.data.tools.flatMap(definitionsOf);
   const chat = chatSchema.safeParse(tool);

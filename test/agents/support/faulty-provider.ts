@@ -4,7 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { findDialect } from '../../../src/interceptor/dialects/registry.ts';
 import { scriptedUpstream } from '../../../src/interceptor/scripted/upstream.ts';
 import type { ModelScript } from '../../../src/model/task.ts';
-import { type AtEnd, never } from '../../interceptor/support/interceptor.ts';
+import type { AtEnd } from '../../interceptor/support/interceptor.ts';
 
 /** What is wrong with one answer. */
 export type Fault =
@@ -50,7 +50,7 @@ export async function startFaultyProvider(script: ModelScript, faults: Faults, a
     const grant = { rolloutId: 'any', attempt: 1, models: [], script };
     const headers = request.rawHeaders;
     const asked = { dialect: dialect?.name ?? ('other' as const), method: 'POST', path, headers, body, grant };
-    const played = await model.send(asked, never);
+    const played = await model.send(asked).answer;
     const whole = await text(played.body);
     response.writeHead(played.status, { 'content-type': 'text/event-stream' });
     if (fault === undefined) return void response.end(whole);

@@ -9,6 +9,8 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent in these pieces. */
   readonly body?: readonly (Buffer | string)[];
+  /** Hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Answered {
@@ -27,10 +29,11 @@ export async function ask(asked: Asked): Promise<Answered> {
 
 /** As far as the answer's head. */
 export async function begin(asked: Asked): Promise<{ readonly sent: ClientRequest; readonly answer: IncomingMessage }> {
-  const { url, token, method = 'POST', headers, body = [] } = asked;
+  const { url, token, method = 'POST', headers, body = [], signal } = asked;
   const sent = request(url, {
     method,
     agent: false,
+    ...(signal && { signal }),
     headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
   });
   for (const piece of body) sent.write(piece);

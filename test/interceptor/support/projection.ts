@@ -12,16 +12,23 @@ import { type AtEnd, type TestInterceptor, never, temporaryFolder } from './inte
 export interface MemorySink extends CallSink {
   readonly saves: { readonly calls: readonly CallRecord[]; readonly journal: string; readonly position: number }[];
   readonly calls: ReadonlyMap<string, CallRecord>;
+  /** Ids of calls that were told to have begun. */
+  readonly begun: readonly string[];
 }
 
 export function memorySink(): MemorySink {
   const calls = new Map<string, CallRecord>();
   const positions = new Map<string, number>();
   const saves: MemorySink['saves'] = [];
+  const begun: string[] = [];
   return {
+    begun,
     saves,
     calls,
     positions: () => Promise.resolve(new Map(positions)),
+    async begin(some) {
+      begun.push(...some.map(({ id }) => id));
+    },
     async save(saved, journal, position) {
       saves.push({ calls: saved, journal, position });
       for (const call of saved) if (!calls.has(call.id)) calls.set(call.id, call);

@@ -182,12 +182,15 @@ describe('a request that does not repeat the conversation', () => {
 describe('an agent that sums up what grew too long', () => {
   const summary = 'The list in list.py was broken; I have mended its first half and go on with the second.';
 
-  test('goes on with the same conversation', async () => {
+  test.each([
+    ['', ''],
+    ['with what the model thought before it left out', 'The user wants me to sum up; I think of the list.\n'],
+  ])('goes on with the same conversation %s', async (_, thought) => {
     const again = { role: 'user', content: `This is what happened so far: ${summary}` };
     const ending = { role: 'user', content: 'Sum up.' };
     const { steps, subagent_trajectories } = await trajectoryOf([
       call(ask(system, user), answer(said('I look.'))),
-      call(ask(system, user, said('I look.'), ending), answer(said(summary))),
+      call(ask(system, user, said('I look.'), ending), answer(said(thought + summary))),
       call(ask(system, again), answer(said('Done.'))),
     ]);
     expect(subagent_trajectories).toBeUndefined();
@@ -196,10 +199,19 @@ describe('an agent that sums up what grew too long', () => {
       user.content,
       'I look.',
       'Sum up.',
-      summary,
+      thought + summary,
       again.content,
       'Done.',
     ]);
+  });
+
+  test('is told from one that says something else', async () => {
+    const other = { role: 'user', content: 'Write a poem about sorting, please, and make it rhyme.' };
+    const { subagent_trajectories: subs } = await trajectoryOf([
+      call(ask(system, user), answer(said(summary))),
+      call(ask(system, other), answer(said('Roses are red.'))),
+    ]);
+    expect(subs).toHaveLength(1);
   });
 
   test('or leaves parts of it out, goes on by the tool calls that it knows', async () => {

@@ -8,7 +8,6 @@ import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
 let deployment: DeploymentRow;
-let plain: DeploymentRow;
 
 beforeAll(async () => {
   store = await openTestStore();
@@ -20,7 +19,6 @@ beforeAll(async () => {
     sandboxEnv: {},
   } as const;
   const task = { seed: 1, instruction: 'Mend the task.', settings, testsRef: null, script: null };
-  plain = await readyDeployment(store, { name: 'plain', body: { entrypoint: 'run_rollout' } });
   deployment = await readyDeployment(store, { name: 'tasks', tasks: [task] });
 });
 afterAll(() => store.close());
@@ -56,32 +54,32 @@ describe('the instruction', () => {
   });
 });
 
-function plan(config: object, forDeployment = plain) {
-  const prompt_template = { sections: [{ content: 'Do it.' }] };
-  const request = rolloutRequestSchema.parse({ policy: { config }, prompt_template });
-  return planRollout(store, agentRegistry, forDeployment, request);
-}
+describe('the agent and the model', () => {
+  const plan = (config: object, of = deployment) => {
+    const prompt_template = { sections: [{ content: 'Do it.' }] };
+    const request = rolloutRequestSchema.parse({ env: { seed: 1 }, policy: { config }, prompt_template });
+    return planRollout(store, agentRegistry, of, request);
+  };
 
-describe('the agent and the model of a request', () => {
   test.each([
     [{ model: 'gpt-5-mini' }, 'codex', 'gpt-5-mini'],
-    [{ model: 'openai/gpt-5-mini' }, 'codex', 'gpt-5-mini'],
+    [{ model: 'openai/gpt-5-mini', provider: 'openai' }, 'codex', 'gpt-5-mini'],
     [{ model: 'claude-sonnet-4-5' }, 'claude-code', 'claude-sonnet-4-5'],
-    [{ model: 'anthropic/claude-sonnet-4-5' }, 'claude-code', 'claude-sonnet-4-5'],
-    [{ model: 'my-model', provider: 'anthropic' }, 'claude-code', 'my-model'],
     // What the command line of the existing client sends, whatever the model is.
     [{ model: 'claude-sonnet-4-5', provider: 'openai' }, 'claude-code', 'claude-sonnet-4-5'],
+    [{ model: 'anthropic/claude-sonnet-4-5' }, 'claude-code', 'claude-sonnet-4-5'],
+    [{ model: 'my-model', provider: 'anthropic' }, 'claude-code', 'my-model'],
     [{ model: 'claude-sonnet-4-5', agent: 'opencode' }, 'opencode', 'claude-sonnet-4-5'],
     [{ model: 'openai/gpt-5-mini', agent: 'opencode' }, 'opencode', 'gpt-5-mini'],
     [{ model: 'gpt-5-mini', agent: 'qwen-code', retries: 'own' }, 'qwen-code', 'gpt-5-mini'],
-  ])('%j is for %s with %s', async (config, agent, model) => {
+  ])('for %j are %s and %s', async (config, agent, model) => {
     expect(await plan(config)).toMatchObject({ agent, model });
   });
 
-  test("come from the deployment's metadata where the request names no agent", async () => {
+  test("are the deployment's where the request names no agent", async () => {
     const body = { entrypoint: 'run_rollout', metadata: { agent_type: 'opencode' } };
-    const own = await readyDeployment(store, { name: 'with-agent', body });
-    expect(await plan({ model: 'gpt-5-mini' }, own)).toMatchObject({ agent: 'opencode' });
+    const other = await readyDeployment(store, { name: 'with-agent', body });
+    expect(await plan({ model: 'gpt-5-mini' }, other)).toMatchObject({ agent: 'opencode' });
   });
 
   test.each([
@@ -91,14 +89,14 @@ describe('the agent and the model of a request', () => {
     [{ model: 'gpt-5-mini', agent: 'claude-code' }, 'policy.config.model', /claude-code cannot run gpt-5-mini/],
     [{ model: 'gpt-5-mini', retries: 3 }, 'policy.config.retries', /must be "own"/],
     [{ model: 'gpt-5-mini', reasoning_effort: 'very high' }, 'policy.config.reasoning_effort', /must be a word/],
-  ])('%j is refused, naming %s', async (config, field, message) => {
+  ])('of %j are refused, naming %s', async (config, field, message) => {
     const refused = { failureClass: 'invalid_request', field, message: expect.stringMatching(message) };
     await expect(plan(config)).rejects.toMatchObject(refused);
   });
 
   test("are handed on unread to an image's own entrypoint", async () => {
-    const own = await readyDeployment(store, { name: 'own', body: { entrypoint: '/run.sh' } });
+    const other = await readyDeployment(store, { name: 'own', body: { entrypoint: '/run.sh' } });
     const config = { model: 'anything', agent: 'theirs', retries: 3 };
-    expect(await plan(config, own)).toMatchObject({ agent: 'entrypoint', model: 'anything' });
+    expect(await plan(config, other)).toMatchObject({ agent: 'entrypoint', model: 'anything' });
   });
 });

@@ -5,6 +5,7 @@ import { HarborError } from '../model/errors.ts';
 import * as first from './migrations/0001-first.ts';
 import * as events from './migrations/0002-events.ts';
 import * as instances from './migrations/0003-instances.ts';
+import * as batchMarks from './migrations/0004-batch-marks.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -23,7 +24,12 @@ export async function openEmbeddedDatabase(folder: string | undefined): Promise<
   return db;
 }
 
-const migrations = { '0001-first': first, '0002-events': events, '0003-instances': instances };
+const migrations = {
+  '0001-first': first,
+  '0002-events': events,
+  '0003-instances': instances,
+  '0004-batch-marks': batchMarks,
+};
 
 async function migrate(db: Db): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });

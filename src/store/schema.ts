@@ -145,6 +145,9 @@ interface RolloutsTable {
   traceCorrelationId: string;
   /** A mark that rollouts share which are to be compared. */
   comparison: string | null;
+  batchId: string | null;
+  /** The larger, the sooner it gets a place. */
+  priority: Generated<number>;
   seed: number | null;
   agent: string;
   model: string | null;

@@ -35,7 +35,7 @@ import { Projector } from '../interceptor/projector.ts';
 import { mintToken } from '../interceptor/tokens.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
-import { openEmbeddedDatabase } from '../store/database.ts';
+import { openEmbeddedDatabase } from '../store/embedded-database.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { listen } from './listen.ts';

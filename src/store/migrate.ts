@@ -20,12 +20,3 @@ export async function pendingMigrations(db: Db): Promise<readonly string[]> {
   const all = await migrator(db).getMigrations();
   return all.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
 }
-
-/** Throws where the store is behind: a process that goes on would fail at its first statement, or write what is wrong. */
-export async function requireMigrated(db: Db): Promise<void> {
-  const pending = await pendingMigrations(db);
-  if (pending.length === 0) return;
-  throw new HarborError('internal', `the store is behind this version of Harbor: it lacks ${pending.join(', ')}`, {
-    remedy: 'Run `harbor migrate` with the same DATABASE_URL, then start again.',
-  });
-}

@@ -44,7 +44,7 @@ const answers: Answers = {
     ...json(startedSchema, 'It is stored and will run.', links()),
     headers: { Location: 'Where the rollout is.', 'Preference-Applied': 'Always `respond-async`.' },
   },
-  ...refusals(...keyed, 404, 413, 415, 429, 503),
+  ...refusals(...keyed, 404, 413, 415, 429),
   400: json(
     refusedRolloutSchema,
     'The request cannot be carried out as it stands; `field` names what is wrong with it.',
@@ -136,7 +136,7 @@ export const rolloutOperations: readonly Operation[] = [
     answers: {
       200: json(rolloutSchema, 'It has ended.'),
       202: json(rolloutSchema, 'It is being ended.'),
-      ...refusals(...keyed, 404, 503),
+      ...refusals(...keyed, 404),
     },
   },
 ];

@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { toFailure } from '../model/errors.ts';
+import { HarborError, toFailure } from '../model/errors.ts';
 
 /** Internal faults are tried this often at the same place before the workflow decides. */
 const internalTries = 5;
@@ -84,6 +84,15 @@ function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error 
     });
   }
   const failure = toFailure(error);
+  if (HarborError.isInstance(error) && error.failureClass === 'capacity' && error.retryAfterSeconds !== undefined) {
+    return ApplicationFailure.create({
+      type: failure.class,
+      message: failure.message,
+      nonRetryable: false,
+      nextRetryDelay: `${Math.max(1, error.retryAfterSeconds)} seconds`,
+      cause: error,
+    });
+  }
   return ApplicationFailure.create({
     type: failure.class,
     message: failure.message,

@@ -51,20 +51,20 @@ export async function provision(
 
 /** Binds the rollout to this workflow run and takes a place for it; a second run for the same rollout is refused. */
 async function admit(
-  { store, agents, places }: ActivityDeps,
+  { store, agents, capacity }: ActivityDeps,
   rolloutId: string,
   input: RolloutInput,
   run: ActivityScope,
 ): Promise<RolloutRow> {
   const { deployment: idOrName, organization, ...request } = check(input, rolloutInputSchema, 'input');
-  let admission = await store.rollouts.admit(rolloutId, run, places);
+  let admission = await store.rollouts.admit(rolloutId, run, capacity);
   if (admission.kind === 'foreign' && !(await store.rollouts.find(rolloutId))) {
     const deployment = await store.deployments.find(organization, idOrName);
     if (!deployment) {
       throw new HarborError('invalid_request', `deployment: there is none named ${idOrName}`, { field: 'deployment' });
     }
     await store.rollouts.insert(await planRollout(store, agents, deployment, { ...request, rollout_id: rolloutId }));
-    admission = await store.rollouts.admit(rolloutId, run, places);
+    admission = await store.rollouts.admit(rolloutId, run, capacity);
   }
   if (admission.kind === 'full') throw new NoPlace(admission.ahead);
   if (admission.kind === 'foreign') {

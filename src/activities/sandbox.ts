@@ -10,6 +10,7 @@ import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
 import { applyOverrides } from './overrides.ts';
+import { sandboxFromSnapshot } from './sandbox-from-snapshot.ts';
 import { loadRollout, planRollout, type StoredRollout } from './planning.ts';
 
 /**
@@ -92,7 +93,6 @@ async function createSandbox(
   attempt: number,
   { signal, report }: ActivityScope,
 ): Promise<Sandbox> {
-  const { provider } = deps;
   const { row, generation, snapshot, plan } = rollout;
   const reason = plan.agent.unsupportedIn(snapshot.facts);
   if (reason !== undefined) throw new HarborError('agent_unsupported', reason);
@@ -101,7 +101,7 @@ async function createSandbox(
   report('making the sandbox');
   const prepared = prepareAgent(deps, rollout, attempt);
   await deps.store.snapshots.touch(snapshot.name);
-  return provider.create({
+  const request = {
     name: sandboxName(row.id, attempt, 'agent'),
     snapshot: snapshot.name,
     labels: { 'harbor.rollout': row.id, 'harbor.attempt': String(attempt), 'harbor.deployment': row.deploymentName },
@@ -114,7 +114,8 @@ async function createSandbox(
     toolboxes: toolbox ? [toolbox] : [],
     files: prepared.files,
     signal,
-  });
+  };
+  return sandboxFromSnapshot(deps, request, generation, report);
 }
 
 /** Ends an attempt: its token is dead, its sandbox gone, its row closed. With `final`, its place is free again. */

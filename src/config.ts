@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { homePath } from './embedded/home.ts';
+import type { CapacitySettings } from './model/capacity.ts';
 import { HarborError, invalid } from './model/errors.ts';
 
 /** What `harbor up` is told by its environment; read once, here. */
@@ -11,17 +11,14 @@ export interface Config {
   readonly host: string;
   /** The first API key, where one is given from outside. */
   readonly apiKey: string | undefined;
-  /** Rollouts that may run at once. */
-  readonly places: number;
+  /** What may run at once, as far as it does not follow from the machine. */
+  readonly capacity: CapacitySettings;
   readonly logLevel: string;
   /** A Postgres database. Undefined: the embedded one, in the data folder. */
   readonly databaseUrl: string | undefined;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-
-/** Agents mostly wait for their model: more of them than cores keep a machine busy without crowding it. */
-const placesPerCore = 4;
 
 /** Throws `invalid_request` that names the variable. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
@@ -30,7 +27,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     port: wholeNumber(env, 'HARBOR_PORT', 0, 65_535),
     host: env['HARBOR_HOST'] || '127.0.0.1',
     apiKey: apiKey(env),
-    places: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000) ?? placesPerCore * availableParallelism(),
+    capacity: {
+      running: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000),
+      starting: wholeNumber(env, 'HARBOR_MAX_STARTING', 1, 1000),
+      memoryMb: wholeNumber(env, 'HARBOR_MEMORY_MB', 512, 2 ** 30),
+    },
     logLevel: oneOf(env, 'HARBOR_LOG_LEVEL', logLevels) ?? 'info',
     databaseUrl: databaseUrl(env),
   };

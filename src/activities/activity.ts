@@ -93,6 +93,15 @@ function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error 
     });
   }
   const failure = toFailure(error);
+  if (HarborError.isInstance(error) && error.failureClass === 'capacity' && error.retryAfterSeconds !== undefined) {
+    return ApplicationFailure.create({
+      type: failure.class,
+      message: failure.message,
+      nonRetryable: false,
+      nextRetryDelay: `${Math.max(1, error.retryAfterSeconds)} seconds`,
+      cause: error,
+    });
+  }
   return ApplicationFailure.create({
     type: failure.class,
     message: failure.message,

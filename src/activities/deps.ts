@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { EnsureToolbox } from '../agents/agent.ts';
+import type { Capacity } from '../model/capacity.ts';
 import type { Grant, Revocation } from '../model/grant.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import type { Store } from '../store/store.ts';
@@ -14,8 +15,8 @@ export interface ActivityDeps {
   readonly ensureToolbox: EnsureToolbox;
   readonly interceptor: AttemptGate;
   readonly client: Client;
-  /** How many rollouts may run at once. */
-  readonly places: number;
+  /** How much may run at once. */
+  readonly capacity: Capacity;
   /** Turns the name of something into a word that nobody without the installation's secret can guess. */
   readonly unguessable: (name: string) => string;
   readonly logger: Logger;

@@ -10,6 +10,7 @@ import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
 import { applyOverrides } from './overrides.ts';
+import { sandboxFromSnapshot } from './sandbox-from-snapshot.ts';
 import { loadRollout, planRollout, type StoredRollout } from './planning.ts';
 
 /**
@@ -53,20 +54,20 @@ export async function provision(
 
 /** Binds the rollout to this workflow run and takes a place for it; a second run for the same rollout is refused. */
 async function admit(
-  { store, agents, places }: ActivityDeps,
+  { store, agents, capacity }: ActivityDeps,
   rolloutId: string,
   input: RolloutInput,
   run: ActivityScope,
 ): Promise<RolloutRow> {
   const { deployment: idOrName, organization, ...request } = check(input, rolloutInputSchema, 'input');
-  let admission = await store.rollouts.admit(rolloutId, run, places);
+  let admission = await store.rollouts.admit(rolloutId, run, capacity);
   if (admission.kind === 'foreign' && !(await store.rollouts.find(rolloutId))) {
     const deployment = await store.deployments.find(organization, idOrName);
     if (!deployment) {
       throw new HarborError('invalid_request', `deployment: there is none named ${idOrName}`, { field: 'deployment' });
     }
     await store.rollouts.insert(await planRollout(store, agents, deployment, { ...request, rollout_id: rolloutId }));
-    admission = await store.rollouts.admit(rolloutId, run, places);
+    admission = await store.rollouts.admit(rolloutId, run, capacity);
   }
   if (admission.kind === 'full') throw new NoPlace(admission.ahead);
   if (admission.kind === 'foreign') {
@@ -94,7 +95,6 @@ async function createSandbox(
   attempt: number,
   { signal, report }: ActivityScope,
 ): Promise<Sandbox> {
-  const { provider } = deps;
   const { row, generation, snapshot, plan } = rollout;
   const reason = plan.agent.unsupportedIn(snapshot.facts);
   if (reason !== undefined) throw new HarborError('agent_unsupported', reason);
@@ -103,7 +103,7 @@ async function createSandbox(
   report('making the sandbox');
   const prepared = prepareAgent(deps, rollout, attempt);
   await deps.store.snapshots.touch(snapshot.name);
-  return provider.create({
+  const request = {
     name: sandboxName(row.id, attempt, 'agent'),
     snapshot: snapshot.name,
     labels: { 'harbor.rollout': row.id, 'harbor.attempt': String(attempt), 'harbor.deployment': row.deploymentName },
@@ -116,7 +116,8 @@ async function createSandbox(
     toolboxes: toolbox ? [toolbox] : [],
     files: prepared.files,
     signal,
-  });
+  };
+  return sandboxFromSnapshot(deps, request, generation, report);
 }
 
 /** Ends an attempt: its token is dead, its sandbox gone, its row closed. With `final`, its place is free again. */

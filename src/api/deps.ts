@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { AgentRegistry } from '../agents/registry.ts';
+import type { Capacity } from '../model/capacity.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the HTTP API works with. It reads the store and starts workflows; it never touches a sandbox. */
@@ -8,8 +9,8 @@ export interface ApiDeps {
   readonly store: Store;
   readonly agents: AgentRegistry;
   readonly client: Client;
-  /** How many rollouts may run at once. */
-  readonly places: number;
+  /** How much may run at once. */
+  readonly capacity: Capacity;
   /** Where uploads lie while they are received. */
   readonly uploadsFolder: string;
   readonly logger: Logger;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarborError } from '../model/errors.ts';
+import type { Capacity } from '../model/capacity.ts';
 import { failures, isFailureClass } from '../model/failures.ts';
 import { limits } from '../model/limits.ts';
 import { isOutage } from '../model/outage.ts';
@@ -12,14 +13,15 @@ const endPauseMs = 1000;
 
 /** Returns when a rollout could start at once. Throws `capacity` when that takes too long, or the signal's reason. */
 export async function waitForPlace(
-  { store, places }: Pick<ApiDeps, 'store' | 'places'>,
+  { store, capacity }: Pick<ApiDeps, 'store' | 'capacity'>,
+  size: Pick<Capacity, 'cpuCores' | 'memoryMb'>,
   signal: AbortSignal,
   seconds: number = limits.capacityWaitSeconds,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
-  while ((await store.rollouts.freePlaces(places)) <= 0) {
+  while (!(await store.rollouts.hasRoom(capacity, size))) {
     if (Date.now() >= deadline) {
-      throw new HarborError('capacity', `all ${places} places for running rollouts are taken; nothing was started`, {
+      throw new HarborError('capacity', 'all places for running rollouts are taken; nothing was started', {
         retryAfterSeconds: limits.capacityWaitSeconds,
         remedy: 'Repeat it later, or send `Prefer: respond-async` to have it wait in Harbor.',
       });

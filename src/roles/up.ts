@@ -33,6 +33,7 @@ import { interceptorAdmin } from '../interceptor/admin-client.ts';
 import { journalDirectory } from '../interceptor/main.ts';
 import { Projector } from '../interceptor/projector.ts';
 import { mintToken } from '../interceptor/tokens.ts';
+import { capacityOf } from '../model/capacity.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
@@ -149,7 +150,7 @@ interface Serving {
 
 /** Brings up projector, worker and API, in the order in which they need each other. */
 async function serve(
-  { config, env, logger }: UpOptions,
+  { config, env, logger, signal: stopping }: UpOptions,
   { home, store, provider, interceptor, temporalAddress }: Parts,
   held: AsyncDisposableStack,
 ): Promise<Serving> {
@@ -181,14 +182,15 @@ async function serve(
     revoke: (rolloutId, attempt, signal) => admin.revoke(rolloutId, attempt, signal),
     drain: (revocation, signal) => projector.drain(revocation, signal),
   };
-  const deps = { store, provider, agents: agentRegistry, client, places: config.places, logger };
+  const capacity = capacityOf(await provider.capacity(stopping), config.capacity);
+  const deps = { store, provider, agents: agentRegistry, client, capacity, logger };
   const activities = createActivities({
     ...deps,
     ensureToolbox: createEnsureToolbox({ cache: await openCache(env), env, progress: silent }),
     interceptor: gate,
     unguessable: (name) => createHmac('sha256', secret).update(name).digest('hex').slice(0, 32),
   });
-  const worker = await startWorker({ connection, activities, activitySlots: config.places + spareSlots });
+  const worker = await startWorker({ connection, activities, activitySlots: capacity.running + spareSlots });
   held.defer(async () => {
     await pauseSandboxes({ store, provider, logger });
     await removeUsedSandboxes({ store, provider, logger });

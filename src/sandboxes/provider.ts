@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ProviderCapacity } from '../model/capacity.ts';
 import type { EgressMode } from '../model/egress.ts';
 
 /**
@@ -9,12 +10,17 @@ import type { EgressMode } from '../model/egress.ts';
  * - A rejected or timed-out call says nothing about the state behind it: implementations look it up, never assume.
  * - Errors are HarborErrors: `build_failed` and `invalid_request` for what the user wrote, `sandbox_lost` where a sandbox
  *   that was there is gone, `out_of_memory` and `disk_full` where its limits ended it, `sandbox_failed` for the rest.
+ * - A provider that asks to come later (429, Retry-After) is a `capacity` with `retryAfterSeconds`: the same step is tried
+ *   again then, as often as it takes.
  * - An aborted signal stops the call, never what runs in the sandbox.
  */
 export interface SandboxProvider {
   readonly specificationVersion: 'sandbox-v1';
   /** Short and stable; part of build workflow ids and stored with every snapshot. */
   readonly id: string;
+
+  /** What it has for all sandboxes together: the engine's machine, or a quota. */
+  capacity(signal: AbortSignal): Promise<ProviderCapacity>;
 
   /** What each image name in a Dockerfile's FROM stands for now (a digest or image id), fetched where need be. */
   resolveImages(images: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;

@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events';
-import { type Compilable, type Selectable, sql } from 'kysely';
+import { type Compilable, type RawBuilder, type Selectable, sql } from 'kysely';
+import type { Capacity } from '../model/capacity.ts';
 import type { RolloutResult } from '../model/result.ts';
 import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
+import { fits, heldByOwner, heldInAll, queue } from './admission.ts';
 import { type Db, toJson } from './database.ts';
 import { untilUnique } from './events.ts';
 import type { Database } from './schema.ts';
@@ -44,10 +46,10 @@ export interface RolloutStore {
   insert(rollout: PlannedRollout): Promise<RolloutRow | undefined>;
   find(id: string): Promise<RolloutRow | undefined>;
   list(organization: string, filter: RolloutFilter): Promise<readonly RolloutRow[]>;
-  /** Gives a rollout one of the places for running ones, in the order of their making. Idempotent for one workflow run. */
-  admit(id: string, run: WorkflowRun, places: number): Promise<Admission>;
-  /** Places that are free now, for those who have not even made a rollout yet. */
-  freePlaces(places: number): Promise<number>;
+  /** Gives a rollout one of the places for running ones, in the order of `store/admission.ts`. Idempotent for one workflow run. */
+  admit(id: string, run: WorkflowRun, capacity: Capacity): Promise<Admission>;
+  /** Whether there is room for one more, of that size, behind all who wait: for those who have not even made a rollout yet. */
+  hasRoom(capacity: Capacity, size: Pick<Capacity, 'cpuCores' | 'memoryMb'>): Promise<boolean>;
   /** Moves an open rollout on. Undefined where it is closed or another workflow run owns it. */
   enter(id: string, workflowRunId: string, status: RolloutStatus, attempt: number): Promise<RolloutRow | undefined>;
   /** Writes the result, once: undefined where it was closed before or another workflow run owns it. */
@@ -89,20 +91,18 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
     return row;
   }
 
-  const holding = (tx: Db) =>
-    tx
-      .selectFrom('rollouts')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('admittedAt', 'is not', null)
-      .where('releasedAt', 'is', null)
-      .executeTakeFirstOrThrow();
-
   return {
     insert: ({ request, ...rollout }) =>
       noted(
         db
           .insertInto('rollouts')
-          .values({ ...rollout, request: toJson(request), status: 'queued' })
+          .values({
+            ...rollout,
+            request: toJson(request),
+            status: 'queued',
+            cpuCores: sizeOf<number>(rollout, sql`'cpu_cores'`, sql`double precision`),
+            memoryMb: sizeOf<number>(rollout, sql`'memory_mb'`, sql`integer`),
+          })
           .onConflict((conflict) => conflict.column('id').doNothing())
           .returningAll(),
       ),
@@ -117,11 +117,11 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
       return query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).offset(offset).execute();
     },
 
-    async admit(id, run, places) {
+    async admit(id, run, capacity) {
       const row = await untilUnique(() =>
         db.transaction().execute(async (tx) => {
           await sql`select pg_advisory_xact_lock(${placesLock})`.execute(tx);
-          return (await admission(id, run, places).execute(tx)).rows[0];
+          return (await admission(id, run, capacity).execute(tx)).rows[0];
         }),
       );
       if (!row) return { kind: 'foreign' };
@@ -131,14 +131,14 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
       return { kind: 'admitted', row: rollout };
     },
 
-    async freePlaces(places) {
-      const waiting = await db
-        .selectFrom('rollouts')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('closedAt', 'is', null)
-        .where('admittedAt', 'is', null)
-        .executeTakeFirstOrThrow();
-      return places - (await holding(db)).count - waiting.count;
+    async hasRoom(capacity, { cpuCores, memoryMb }) {
+      const found = await sql<{ fits: boolean }>`
+        with held as (${heldByOwner}), taken as (${heldInAll}), place as (
+          select count(*) as ahead, coalesce(sum(cpu_cores), 0) + ${cpuCores}::double precision as cpu_cores,
+            coalesce(sum(memory_mb), 0) + ${memoryMb}::bigint as memory_mb
+          from rollouts where closed_at is null and admitted_at is null
+        ) select ${fits(capacity)} as fits from place cross join taken`.execute(db);
+      return found.rows[0]?.fits ?? false;
     },
 
     enter: (id, workflowRunId, status, attempt) =>
@@ -212,6 +212,15 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
   };
 }
 
+/** One of its generation's limits. */
+const sizeOf = <T>(
+  { deploymentId, generation }: Pick<PlannedRollout, 'deploymentId' | 'generation'>,
+  limit: RawBuilder<unknown>,
+  type: RawBuilder<unknown>,
+) => sql<T>`(
+  select (limits ->> ${limit})::${type} from generations
+  where deployment_id = ${deploymentId} and generation = ${generation})`;
+
 /** Every change of a rollout's status is one of its events, both or neither; `moved` is the row as it has become. */
 const noteStatus = sql`
   insert into events (rollout_id, seq, key, type, attempt, data)
@@ -224,30 +233,29 @@ const noteStatus = sql`
   returning seq`;
 
 /**
- * Binds a rollout to a workflow run and, if fewer rollouts wait before it than places are free, gives it one: one
+ * Binds a rollout to a workflow run and gives it a place if there is room for it and all who stand before it: one
  * statement, since every rollout pays for it. No row: it is closed or another run's.
  */
-const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, places: number) => sql<
+const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, capacity: Capacity) => sql<
   RolloutRow & { ahead: number }
 >`
   with me as (
-    select id, created_at from rollouts
+    select id from rollouts
     where id = ${id} and closed_at is null and (workflow_run_id is null or workflow_run_id = ${workflowRunId})
-  ), held as (
-    select count(*) as n from rollouts where admitted_at is not null and released_at is null
-  ), ahead as (
-    select count(*) as n from rollouts other, me
-    where other.closed_at is null and other.admitted_at is null and other.workflow_run_id is not null
-      and (other.created_at, other.id) < (me.created_at, me.id)
+  ), held as (${heldByOwner}), taken as (${heldInAll}), queue as (
+    ${queue(sql`(workflow_run_id is not null or id = ${id})`)}
+  ), decided as (
+    select me.id, coalesce(place.ahead, 0) as ahead, coalesce(${fits(capacity)}, false) as fits
+    from me cross join taken left join queue place on place.id = me.id
   ), moved as (
   update rollouts set
     workflow_id = ${workflowId},
     workflow_run_id = ${workflowRunId},
     attempt = greatest(attempt, 1),
-    status = case when admitted_at is null and ahead.n < ${places} - held.n then 'provisioning' else status end,
-    admitted_at = coalesce(admitted_at, case when ahead.n < ${places} - held.n then now() end)
-  from me, held, ahead
-  where rollouts.id = me.id
-  returning rollouts.*, ahead.n as ahead
+    status = case when admitted_at is null and decided.fits then 'provisioning' else status end,
+    admitted_at = coalesce(admitted_at, case when decided.fits then now() end)
+  from decided
+  where rollouts.id = decided.id
+  returning rollouts.*, decided.ahead as ahead
   ), noted as (${noteStatus})
   select * from moved`;

@@ -148,6 +148,9 @@ interface RolloutsTable {
   batchId: string | null;
   /** The larger, the sooner it gets a place. */
   priority: Generated<number>;
+  /** Its generation's limits: what it takes of the capacity while it holds a place. */
+  cpuCores: Generated<number>;
+  memoryMb: Generated<number>;
   seed: number | null;
   agent: string;
   model: string | null;

@@ -12,7 +12,7 @@ import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { removeUsedSandboxes } from '../../src/roles/sandboxes-at-rest.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout } from '../support/rollout.ts';
+import { endRollout, roomFor } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 import { startTemporal } from '../support/temporal.ts';
 
@@ -72,7 +72,7 @@ beforeAll(async () => {
       },
       drain: () => Promise.resolve(),
     },
-    places: 8,
+    capacity: roomFor(8),
     unguessable: (name) => name,
     logger: pino({ level: 'silent' }),
   };
@@ -112,7 +112,7 @@ async function insertRollout(rolloutId: string): Promise<void> {
 async function rolloutAtWork(rolloutId: string, workflowId = `rollout/${rolloutId}`) {
   await insertRollout(rolloutId);
   const handle = await client.workflow.start('rollout', { taskQueue: 'nobody', workflowId, args: [{}] });
-  await store.rollouts.admit(rolloutId, { workflowId, workflowRunId: handle.firstExecutionRunId }, 8);
+  await store.rollouts.admit(rolloutId, { workflowId, workflowRunId: handle.firstExecutionRunId }, roomFor(8));
   await store.attempts.begin(rolloutId, 1, `harbor-${rolloutId}-a1-agent`);
   await store.rollouts.enter(rolloutId, handle.firstExecutionRunId, 'running', 1);
   return handle;

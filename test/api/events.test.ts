@@ -4,7 +4,7 @@ import { parseJson } from '../../src/model/json.ts';
 import { parseEvents } from '../../src/sdk/rollout-events.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout, run } from '../support/rollout.ts';
+import { endRollout, roomFor, run } from '../support/rollout.ts';
 
 const api = useApi();
 beforeAll(async () => {
@@ -18,7 +18,7 @@ async function atWork(): Promise<string> {
   const id = `e${count}`;
   const headers = { prefer: 'respond-async' };
   await api().ask('/api/harbor/deployments/env/rollout', { body: { rollout_id: id }, headers });
-  await api().store.rollouts.admit(id, run('run'), 1000);
+  await api().store.rollouts.admit(id, run('run'), roomFor(1000));
   await api().store.rollouts.enter(id, 'run', 'running', 1);
   return id;
 }

@@ -3,7 +3,7 @@ import { jsonObjectSchema, parseJson } from '../../src/model/json.ts';
 import { type Answer, problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { eventually } from '../support/project.ts';
-import { earnedOne, endRollout, run } from '../support/rollout.ts';
+import { earnedOne, endRollout, roomFor, run } from '../support/rollout.ts';
 
 const api = useApi({ places: 1 });
 let deploymentId = '';
@@ -75,7 +75,7 @@ test('is 429 when every place stays taken for as long as it may wait, and nothin
     body: body({ rollout_id: 'holder' }),
     headers: { prefer: 'respond-async' },
   });
-  await api().store.rollouts.admit('holder', run('run'), 1);
+  await api().store.rollouts.admit('holder', run('run'), roomFor(1));
   const answer = await api().ask('/api/harbor/rollout', { body: body({ rollout_id: 'refused' }) });
   expect(answer.status).toBe(429);
   expect(answer.headers['retry-after']).toBe('30');

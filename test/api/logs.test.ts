@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { agentLogId, testsLogId } from '../../src/model/ids.ts';
 import { useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout, run } from '../support/rollout.ts';
+import { endRollout, roomFor, run } from '../support/rollout.ts';
 
 const api = useApi();
 
@@ -71,7 +71,7 @@ describe('the log of a rollout', () => {
       body: { rollout_id: id },
       headers: { prefer: 'respond-async' },
     });
-    await rollouts.admit(id, run('run'), 1000);
+    await rollouts.admit(id, run('run'), roomFor(1000));
     await enter(id, 1);
   }
 

@@ -7,6 +7,7 @@ import { type JsonObject, jsonObjectSchema, parseJson } from '../../src/model/js
 import { useApi } from '../support/api.ts';
 import { agentRegistry } from '../../src/agents/registry.ts';
 import { pino } from 'pino';
+import { roomFor } from '../support/rollout.ts';
 
 const api = useApi();
 
@@ -20,7 +21,7 @@ function served(root: string, routers: readonly Router[]): string[] {
 test('every route that is served is described, and the other way round', () => {
   const { store, temporal, uploadsFolder } = api();
   const logger = pino({ level: 'silent' });
-  const deps = { store, agents: agentRegistry, client: temporal, places: 1, uploadsFolder, logger };
+  const deps = { store, agents: agentRegistry, client: temporal, capacity: roomFor(1), uploadsFolder, logger };
   const routes = [...served('', openRouters(deps)), ...served(keyedRoot, keyedRouters(deps))];
   expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(routes.toSorted());
 });

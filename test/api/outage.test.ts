@@ -15,7 +15,7 @@ import { createStore, type Store } from '../../src/store/store.ts';
 import { useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { createDatabase, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { earnedOne } from '../support/rollout.ts';
+import { earnedOne, roomFor } from '../support/rollout.ts';
 
 const api = useApi();
 const key = 'a-key-that-is-long-enough';
@@ -39,7 +39,7 @@ const deps = () => ({
   store,
   agents: agentRegistry,
   client: api().temporal,
-  places: 10,
+  capacity: roomFor(10),
   uploadsFolder: tmpdir(),
   logger: pino({ level: 'silent' }),
 });

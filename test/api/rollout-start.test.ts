@@ -5,6 +5,7 @@ import { parseJson } from '../../src/model/json.ts';
 import { acceptedComparisonSchema, rolloutListSchema } from '../../src/model/responses.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
+import { roomFor } from '../support/rollout.ts';
 
 const api = useApi();
 const path = '/api/harbor/deployments/starting/rollout';
@@ -180,7 +181,7 @@ describe('cancel', () => {
     await store.rollouts.admit(
       'from-elsewhere',
       { workflowId: 'my-own-id', workflowRunId: handle.firstExecutionRunId },
-      1000,
+      roomFor(1000),
     );
     expect((await cancel('from-elsewhere')).status).toBe(202);
     expect(await eventTypes('my-own-id')).toContain('cancelRequested');

@@ -4,7 +4,7 @@ import type { Failure } from '../../src/model/failures.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { eventually } from '../support/project.ts';
-import { earnedOne, endRollout, run } from '../support/rollout.ts';
+import { earnedOne, endRollout, roomFor, run, small } from '../support/rollout.ts';
 
 const api = useApi({ places: 1 });
 const path = '/api/harbor/deployments/full/rollout';
@@ -14,28 +14,32 @@ const patient = new AbortController().signal;
 beforeAll(async () => {
   await readyDeployment(api().store, { name: 'full', facts: { hasRunRollout: true } });
   await api().ask(path, { body: { rollout_id: 'holder' }, headers: { prefer: 'respond-async' } });
-  await api().store.rollouts.admit('holder', run('run'), 1);
+  await api().store.rollouts.admit('holder', run('run'), roomFor(1));
 });
 
 const isThere = (id: string) => eventually(`rollout ${id} to be made`, () => api().store.rollouts.find(id));
 
 describe('waiting for a place', () => {
   test('ends after its time, with a word on when to come again', async () => {
-    await expect(waitForPlace({ store: api().store, places: 1 }, patient, 0.1)).rejects.toMatchObject({
-      failureClass: 'capacity',
-      retryAfterSeconds: 30,
-    });
+    await expect(waitForPlace({ store: api().store, capacity: roomFor(1) }, small, patient, 0.1)).rejects.toMatchObject(
+      {
+        failureClass: 'capacity',
+        retryAfterSeconds: 30,
+      },
+    );
   });
 
   test('ends when the caller hangs up', async () => {
     const caller = new AbortController();
-    const waiting = waitForPlace({ store: api().store, places: 1 }, caller.signal);
+    const waiting = waitForPlace({ store: api().store, capacity: roomFor(1) }, small, caller.signal);
     caller.abort();
     await expect(waiting).rejects.toThrow('aborted');
   });
 
   test('gives nobody the place of a caller who has gone', async () => {
-    await expect(waitForPlace({ store: api().store, places: 2 }, AbortSignal.abort())).rejects.toThrow('aborted');
+    await expect(
+      waitForPlace({ store: api().store, capacity: roomFor(2) }, small, AbortSignal.abort()),
+    ).rejects.toThrow('aborted');
   });
 
   test('is not for asynchronous rollouts: they wait in Harbor', async () => {

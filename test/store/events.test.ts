@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne, run } from '../support/rollout.ts';
+import { earnedOne, roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -40,8 +40,8 @@ const behindFirst = async () => (await all()).slice(1);
 
 describe("a rollout's status", () => {
   test('is an event each time that it changes, and once', async () => {
-    await store.rollouts.admit(id, run('run'), 1000);
-    await store.rollouts.admit(id, run('run'), 1000);
+    await store.rollouts.admit(id, run('run'), roomFor(1000));
+    await store.rollouts.admit(id, run('run'), roomFor(1000));
     await store.rollouts.enter(id, 'run', 'running', 1);
     await store.rollouts.enter(id, 'run', 'running', 1);
     await store.rollouts.close(id, 'run', 'completed', earnedOne);
@@ -55,7 +55,7 @@ describe("a rollout's status", () => {
   });
 
   test('that another workflow run would change is none', async () => {
-    await store.rollouts.admit(id, run('run'), 1000);
+    await store.rollouts.admit(id, run('run'), roomFor(1000));
     await store.rollouts.enter(id, 'another run', 'running', 1);
     expect((await all()).map(({ seq }) => seq)).toEqual([1, 2]);
   });

@@ -14,6 +14,7 @@ import { type Problem, problemSchema } from '../../src/model/responses.ts';
 import { expectDeclared } from './declared.ts';
 import { openTestStore, type TestStore } from './store.ts';
 import { startTemporal } from './temporal.ts';
+import { roomFor } from './rollout.ts';
 
 export interface Answer {
   readonly status: number;
@@ -85,7 +86,14 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
 
   const serve = async (connection: Connection) => {
     const temporal = new Client({ connection });
-    const app = createApi({ store, agents: agentRegistry, client: temporal, places, uploadsFolder, logger });
+    const app = createApi({
+      store,
+      agents: agentRegistry,
+      client: temporal,
+      capacity: roomFor(places),
+      uploadsFolder,
+      logger,
+    });
     const listening = createServer(app).listen(0, '127.0.0.1');
     held.defer(async () => {
       listening.closeAllConnections();

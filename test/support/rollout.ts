@@ -1,3 +1,4 @@
+import type { Capacity } from '../../src/model/capacity.ts';
 import type { RolloutResult } from '../../src/model/result.ts';
 import { noUsage } from '../../src/model/rollout.ts';
 import type { WorkflowRun } from '../../src/store/rollouts.ts';
@@ -30,3 +31,14 @@ export async function endRollout(store: Store, id: string, result: RolloutResult
   await store.rollouts.close(id, owner, result.reward === null ? 'failed' : 'completed', result);
   await store.rollouts.release(id);
 }
+
+/** Room for so many rollouts, whatever their size. */
+export const roomFor = (running: number): Capacity => ({
+  running,
+  starting: running,
+  cpuCores: Number.MAX_SAFE_INTEGER,
+  memoryMb: Number.MAX_SAFE_INTEGER,
+});
+
+/** The smallest rollout there is. */
+export const small = { cpuCores: 1, memoryMb: 512 };

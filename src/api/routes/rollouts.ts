@@ -93,7 +93,10 @@ export function rolloutRoutes(deps: ApiDeps): Router {
     const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
     const gone = untilClosed(response);
     const beforeNew = async () => {
-      if (!asynchronous) await waitForPlace(deps, gone);
+      if (asynchronous) return;
+      const generation = deployment.readyGeneration ?? deployment.generation;
+      const { limits: needs } = await store.deployments.generation(deployment.id, generation);
+      await waitForPlace(deps, { cpuCores: needs.cpu_cores, memoryMb: needs.memory_mb }, gone);
     };
     const { policies, ...one } = body;
     if (policies) {

@@ -109,6 +109,11 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
     },
     describe,
 
+    async capacity(signal) {
+      const { cpus, memoryBytes } = await engine.info();
+      signal.throwIfAborted();
+      return { cpuCores: cpus, memoryMb: Math.floor(memoryBytes / 2 ** 20) };
+    },
     resolveImages: (images, signal) => resolveImages(engine, images, signal),
     ensureSnapshot: snapshots.ensure,
     findSnapshot: snapshots.find,

@@ -2,7 +2,7 @@ import { agentLogId, testsLogId } from '../../../src/model/ids.ts';
 import type { CallRecord } from '../../../src/model/call.ts';
 import { readyDeployment } from '../../support/deployment.ts';
 import type { TestApi } from '../../support/api.ts';
-import { endRollout, run } from '../../support/rollout.ts';
+import { endRollout, roomFor, run } from '../../support/rollout.ts';
 import type { TestStore } from '../../support/store.ts';
 
 /** The ids that the description gives as examples, by the part of a path that they stand for. */
@@ -32,7 +32,7 @@ export async function makeExamples({ store, ask }: TestApi, examples: Examples):
 }
 
 async function workOn(store: TestStore, { id, call, name }: Examples): Promise<void> {
-  await store.rollouts.admit(id, run('example'), 1000);
+  await store.rollouts.admit(id, run('example'), roomFor(1000));
   await store.rollouts.enter(id, 'example', 'running', 1);
   await store.logs.append(agentLogId(id, 1), 0, Buffer.from('working\n'));
   await store.logs.append(testsLogId(id, 1), 0, Buffer.from('1 passed\n'));

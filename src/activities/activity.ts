@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { HarborError, toFailure } from '../model/errors.ts';
 import { isOutage } from '../model/outage.ts';
+import { isShutdown } from './standing.ts';
 
 /**
  * Internal faults are tried this often at the same place before the workflow decides. A database that is away is none of
@@ -16,11 +17,14 @@ const capacityDelay = (ahead: number): string => `${Math.min(30, 0.5 + 0.25 * ah
 const beatMilliseconds = 1000;
 
 export interface ActivityScope {
-  /** Aborted when the workflow cancels and when the worker shuts down: see {@link isShutdown}. */
+  /** Aborted when the workflow cancels, and when the work goes on elsewhere: see `hasToStop`. */
   readonly signal: AbortSignal;
   /** The workflow run on whose behalf this happens. */
   readonly workflowRunId: string;
   readonly workflowId: string;
+  /** Which activity of the workflow, and which try of it, from 1. */
+  readonly activityId: string;
+  readonly activityTry: number;
   /** Shown in the Temporal UI while it runs. */
   readonly report: (details: string) => void;
 }
@@ -40,7 +44,7 @@ export function activity<Input, Output>(
 ): (input: Input) => Promise<Output> {
   return async (input) => {
     const context = Context.current();
-    const { workflowExecution, attempt } = context.info;
+    const { workflowExecution, activityId, attempt } = context.info;
     let details = '';
     const beat = () => context.heartbeat(details);
     const timer = setInterval(beat, beatMilliseconds);
@@ -49,6 +53,8 @@ export function activity<Input, Output>(
         signal: context.cancellationSignal,
         workflowRunId: workflowExecution?.runId ?? '',
         workflowId: workflowExecution?.workflowId ?? '',
+        activityId,
+        activityTry: attempt,
         report: (text) => {
           details = text;
         },
@@ -108,9 +114,4 @@ function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error 
     nonRetryable: !(again && (failure.class === 'internal' || failure.class === 'capacity')),
     cause: error instanceof Error ? error : undefined,
   });
-}
-
-/** Whether an aborted signal means that this worker goes, and the work itself goes on elsewhere. */
-export function isShutdown(signal: AbortSignal): boolean {
-  return signal.aborted && signal.reason instanceof CancelledFailure && signal.reason.message === 'WORKER_SHUTDOWN';
 }

@@ -2,7 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import type { AttemptRow } from '../store/attempts.ts';
-import { type ActivityScope, isShutdown } from './activity.ts';
+import type { ActivityScope } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import { agentFailure, timeoutFailure } from './agent-failure.ts';
 import { AttemptOutput } from './attempt-output.ts';
@@ -10,6 +10,7 @@ import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { agentCommandId, harborFolder } from './sandbox-layout.ts';
+import { hasToStop } from './standing.ts';
 import { readTarFiles } from './tar-files.ts';
 
 /**
@@ -88,9 +89,10 @@ async function follow(
   rollout: StoredRollout,
   row: AttemptRow,
   output: AttemptOutput,
-  { signal, report }: ActivityScope,
+  scope: ActivityScope,
 ): Promise<{ readonly end: CommandEnd; readonly stopped: Stopped }> {
   const { provider, interceptor } = deps;
+  const { signal, report } = scope;
   const { argv, env, stdin } = prepareAgent(deps, rollout, row.attempt);
   const { agentUser } = rollout.plan.settings;
   const run = (until: AbortSignal) =>
@@ -112,8 +114,10 @@ async function follow(
   try {
     return { end: await run(AbortSignal.any([signal, deadline])), stopped: undefined };
   } catch (error) {
-    const cancelled = signal.aborted && !isShutdown(signal);
+    const cancelled = await hasToStop(deps.client, scope);
     if (!cancelled && !(deadline.aborted && !signal.aborted)) throw error;
+    // A worker that slept over its agent's end must not stop the tests that another one runs there meanwhile.
+    if (!cancelled) await enter(deps.store, row, 'running', scope);
     const unhurried = new AbortController().signal;
     await interceptor.revoke(row.rolloutId, row.attempt, unhurried);
     await provider.quiesce(row.sandboxName, unhurried);

@@ -2,7 +2,7 @@ import { HarborError, toFailure } from '../model/errors.ts';
 import { attemptKey, sandboxName } from '../model/ids.ts';
 import type { AttemptRef, Evaluation } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
-import { type ActivityScope, isShutdown } from './activity.ts';
+import type { ActivityScope } from './activity.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
@@ -12,6 +12,7 @@ import { ownResultOf } from './own-result.ts';
 import { loadRollout, type StoredRollout } from './planning.ts';
 import { outcomeOf, rewardsOf } from './rewards.ts';
 import { harborFolder, testsFolder, verifierFolder } from './sandbox-layout.ts';
+import { hasToStop, isLetGo, standingOf } from './standing.ts';
 import { renamedTar } from './tar-files.ts';
 
 /**
@@ -121,7 +122,7 @@ async function runTests(
     try {
       return await command(`tests-${nonce}`, runTestScript, testsUser, signal);
     } finally {
-      if (isShutdown(scope.signal)) await output.flush();
+      if (isLetGo(scope.signal)) await output.flush();
       else await output.finish();
     }
   });
@@ -145,17 +146,19 @@ const runTestScript = `
 case "$(head -c 2 ${testsFolder}/test.sh)" in '#!') exec ${testsFolder}/test.sh ;; *) exec sh ${testsFolder}/test.sh ;; esac`;
 
 async function withinTime(
-  { provider }: ActivityDeps,
+  { provider, client }: ActivityDeps,
   sandbox: string,
   seconds: number,
-  { signal }: ActivityScope,
+  scope: ActivityScope,
   run: (signal: AbortSignal) => Promise<CommandEnd>,
 ): Promise<CommandEnd> {
+  const { signal } = scope;
   const deadline = AbortSignal.timeout(seconds * 1000);
   try {
     return await run(AbortSignal.any([signal, deadline]));
   } catch (error) {
-    if (isShutdown(signal) || !(deadline.aborted || signal.aborted)) throw error;
+    const isUp = deadline.aborted && !signal.aborted && (await standingOf(client, scope)) !== 'superseded';
+    if (!isUp && !(await hasToStop(client, scope))) throw error;
     await provider.quiesce(sandbox, new AbortController().signal);
     if (signal.aborted) throw error;
     throw new HarborError('verifier_timeout', `the tests were stopped after ${seconds} seconds`, { cause: error });

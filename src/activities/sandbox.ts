@@ -40,6 +40,11 @@ export async function provision(
     scope.signal,
   );
   await createSandbox(deps, rollout, attempt, scope);
+  // A worker that slept over the end of this attempt has just made what nobody would look for.
+  if ((await store.attempts.find(rolloutId, attempt))?.endedAt) {
+    await deps.provider.destroy(name);
+    throw new HarborError('cancelled', `attempt ${attempt} of rollout ${rolloutId} has ended`);
+  }
   await applyOverrides(deps, rollout, { rolloutId, attempt }, name, scope);
   await store.attempts.mark(rolloutId, attempt, 'provisionedAt');
   return {

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { type Compilable, type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Capacity } from '../model/capacity.ts';
 import type { RolloutResult } from '../model/result.ts';
-import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
+import { type RolloutRequest, type RolloutStatus, rolloutStatuses } from '../model/rollout.ts';
 import { fits, heldByOwner, heldInAll, queue } from './admission.ts';
 import { type Db, toJson } from './database.ts';
 import { untilUnique } from './events.ts';
@@ -50,7 +50,7 @@ export interface RolloutStore {
   admit(id: string, run: WorkflowRun, capacity: Capacity): Promise<Admission>;
   /** Whether there is room for one more, of that size, behind all who wait: for those who have not even made a rollout yet. */
   hasRoom(capacity: Capacity, size: Pick<Capacity, 'cpuCores' | 'memoryMb'>): Promise<boolean>;
-  /** Moves an open rollout on. Undefined where it is closed or another workflow run owns it. */
+  /** Moves an open rollout on, never back. Undefined where it is further, closed, or another workflow run owns it. */
   enter(id: string, workflowRunId: string, status: RolloutStatus, attempt: number): Promise<RolloutRow | undefined>;
   /** Writes the result, once: undefined where it was closed before or another workflow run owns it. */
   close(
@@ -149,6 +149,12 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
           .where('id', '=', id)
           .where('workflowRunId', '=', workflowRunId)
           .where('closedAt', 'is', null)
+          .where((eb) =>
+            eb.or([
+              eb('attempt', '<', attempt),
+              eb.and([eb('attempt', '=', attempt), eb('status', 'in', upTo(status))]),
+            ]),
+          )
           .returningAll(),
       ),
 
@@ -220,6 +226,10 @@ const sizeOf = <T>(
 ) => sql<T>`(
   select (limits ->> ${limit})::${type} from generations
   where deployment_id = ${deploymentId} and generation = ${generation})`;
+
+/** The states that come no later within an attempt. */
+const upTo = (status: RolloutStatus): readonly RolloutStatus[] =>
+  rolloutStatuses.slice(0, rolloutStatuses.indexOf(status) + 1);
 
 /** Every change of a rollout's status is one of its events, both or neither; `moved` is the row as it has become. */
 const noteStatus = sql`

@@ -20,6 +20,8 @@ const scope: ActivityScope = {
   signal: new AbortController().signal,
   workflowRunId: 'maintenance',
   workflowId: 'maintenance',
+  activityId: '1',
+  activityTry: 1,
   report: () => undefined,
 };
 function emptyTar(): Promise<Readable> {

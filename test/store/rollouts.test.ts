@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Capacity } from '../../src/model/capacity.ts';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import type { RolloutResult } from '../../src/model/result.ts';
-import { noUsage } from '../../src/model/rollout.ts';
+import { noUsage, type RolloutStatus } from '../../src/model/rollout.ts';
 import type { RolloutRow } from '../../src/store/rollouts.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { readyDeployment } from '../support/deployment.ts';
@@ -233,6 +233,21 @@ describe('a result', () => {
     await store.rollouts.close(id, 'run-1', 'completed', result(1));
     await store.rollouts.enter(id, 'run-1', 'running', 1);
     expect(await store.rollouts.find(id)).toMatchObject({ status: 'completed' });
+  });
+});
+
+describe('a worker that slept and comes late', () => {
+  test.each<[RolloutStatus, number, RolloutStatus, number]>([
+    ['evaluating', 1, 'running', 1],
+    ['provisioning', 2, 'evaluating', 1],
+    ['running', 2, 'provisioning', 2],
+  ])('does not move %s of attempt %i back to %s of attempt %i', async (status, attempt, late, lateAttempt) => {
+    const id = await insert();
+    await store.rollouts.admit(id, run('run-1'), roomFor(1));
+    await store.rollouts.enter(id, 'run-1', status, attempt);
+    expect(await store.rollouts.enter(id, 'run-1', late, lateAttempt)).toBeUndefined();
+    expect(await store.rollouts.find(id)).toMatchObject({ status, attempt });
+    expect(await store.rollouts.enter(id, 'run-1', status, attempt)).toMatchObject({ status, attempt });
   });
 });
 

@@ -71,9 +71,11 @@ const awaySeconds = 60;
 /** What an agent failed of whose time was up at `until`. Its calls as in {@link AgentEnd}. */
 export function timeoutFailure(
   seconds: number,
-  calls: readonly Pick<CallRecord, 'status' | 'httpStatus' | 'startedAt' | 'endedAt'>[],
+  calls: readonly Pick<CallRecord, 'status' | 'httpStatus' | 'startedAt' | 'endedAt' | 'error'>[],
   until: Date,
 ): Failure {
+  const budget = calls.at(-1)?.status === 'refused' ? budgetFailure(calls) : undefined;
+  if (budget) return budget;
   const lastWhole = calls.findLastIndex(({ status }) => status === 'ok');
   const since = calls[lastWhole]?.endedAt ?? calls[0]?.startedAt ?? until;
   const vain = calls.slice(lastWhole + 1);

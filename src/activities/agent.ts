@@ -38,7 +38,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
       stopped === 'timeout'
         ? timeoutFailure(rollout.plan.timeoutSeconds, calls, new Date())
         : agentFailure({ agent: rollout.plan.agent, end, outputTail: output.tail, calls }),
-    llmCalls: calls.length,
+    llmCalls: calls.filter(({ status }) => status !== 'refused').length,
     ...resources(end),
   };
 }

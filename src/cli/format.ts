@@ -21,6 +21,12 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** `7 calls`, `1 call, 1 more refused`. */
+export function callCount(usage: { readonly llm_calls: number; readonly refused_calls: number }, one: string): string {
+  const refused = usage.refused_calls > 0 ? `, ${count(usage.refused_calls)} more refused` : '';
+  return counted(usage.llm_calls, one) + refused;
+}
+
 /** US dollars; four decimals below a dollar, since a call costs parts of a cent. Unknown prices are not 0. */
 export function money(usd: number | null): string {
   if (usd === null) return 'unknown';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../model/call.ts';
 import { errorText } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
-import type { BudgetBook } from './budgets/budget-book.ts';
+import type { Budgets } from './budgets/budget-book.ts';
 import { reserveFor } from './budgets/reserve.ts';
 import type { Meter } from './budgets/meter.ts';
 import type { DialectSpec } from './dialects/dialect.ts';
@@ -27,7 +27,7 @@ export interface Forwarding {
   readonly response: ServerResponse;
   readonly journal: Journal;
   readonly calls: OpenCalls;
-  readonly budgets: BudgetBook;
+  readonly budgets: Budgets;
 }
 
 /**

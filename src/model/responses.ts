@@ -1,5 +1,6 @@
 /** What the HTTP API answers. The routes build it, the client and the CLI read it, and the API's description is made of it. */
 import { z } from 'zod';
+import { budgetSchema } from './budget.ts';
 import { jsonObjectSchema, jsonSchema } from './json.ts';
 import { overrideStatusSchema } from './override-responses.ts';
 import { rolloutStatuses, trustLevels } from './rollout.ts';
@@ -24,7 +25,8 @@ export const problemSchema = z.object({
 export type Problem = z.infer<typeof problemSchema>;
 
 export const usageSchema = z.object({
-  llm_calls: z.int(),
+  llm_calls: z.int().describe('That were forwarded.'),
+  refused_calls: z.int().describe('That did not fit into a budget, and were not forwarded.'),
   input_tokens: z.int().describe('With the cached ones.'),
   cached_tokens: z.int(),
   cache_write_tokens: z.int(),
@@ -48,7 +50,7 @@ const timingsSchema = z.object({
 });
 
 /** Tokens of one call. */
-export const callUsageSchema = usageSchema.omit({ llm_calls: true, cost_usd: true });
+export const callUsageSchema = usageSchema.omit({ llm_calls: true, refused_calls: true, cost_usd: true });
 
 /** One LLM call without its bodies. */
 export const callSummarySchema = z.object({
@@ -57,7 +59,7 @@ export const callSummarySchema = z.object({
   dialect: z.string().describe('The wire format: `openai-responses`, `openai-chat`, `anthropic-messages` or `other`.'),
   upstream: z.string().describe('Who answered: `openai`, `anthropic` or `scripted`.'),
   model: z.string().nullable(),
-  status: z.string().describe('`ok`, `http_error`, `reset`, `client_abort`, `revoked` or `killed`.'),
+  status: z.string().describe('`ok`, `http_error`, `reset`, `client_abort`, `revoked`, `killed` or `refused`.'),
   http_status: z.int().nullable(),
   stop_reason: z.string().nullable(),
   retry_of: z.string().nullable().describe('The call that this one repeats after a failure.'),
@@ -111,6 +113,7 @@ export const rolloutSchema = z.object({
   trust: z.enum(trustLevels).nullable().describe('How far the reward can be trusted.'),
   self_reported: z.boolean().describe('No tests judged it: the reward is what the image says itself.'),
   usage: usageSchema,
+  budget: budgetSchema.nullable().describe('What it may spend, all attempts together; null: there is no bound.'),
   timings: timingsSchema,
   resources: jsonObjectSchema.nullable(),
   trace: z

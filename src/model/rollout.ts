@@ -181,7 +181,9 @@ export type Trust = (typeof trustLevels)[number];
 
 /** Sums over the calls of a rollout, all attempts. `cost_usd` is null as soon as one call has no known price. */
 export interface Usage {
+  /** Without those that a budget refused: they were not forwarded. */
   readonly llm_calls: number;
+  readonly refused_calls: number;
   /** With the cached ones. */
   readonly input_tokens: number;
   readonly cached_tokens: number;
@@ -194,6 +196,7 @@ export interface Usage {
 
 export const noUsage: Usage = {
   llm_calls: 0,
+  refused_calls: 0,
   input_tokens: 0,
   cached_tokens: 0,
   cache_write_tokens: 0,

@@ -100,11 +100,15 @@ const ending = (call: CallRecord): NewEvent => ({
   },
 });
 
-/** A call that reports no usage adds nothing; one with usage and no known price makes the cost unknown. */
+/**
+ * A call that reports no usage adds nothing; one with usage and no known price makes the cost unknown; one that was
+ * refused for want of budget was none.
+ */
 function sumUsage(calls: readonly CallRecord[]): Usage {
   return calls.reduce<Usage>(
-    (sum, { usage, costUsd }) => ({
-      llm_calls: sum.llm_calls + 1,
+    (sum, { status, usage, costUsd }) => ({
+      llm_calls: sum.llm_calls + (status === 'refused' ? 0 : 1),
+      refused_calls: sum.refused_calls + (status === 'refused' ? 1 : 0),
       input_tokens: sum.input_tokens + (usage?.inputTokens ?? 0),
       cached_tokens: sum.cached_tokens + (usage?.cachedTokens ?? 0),
       cache_write_tokens: sum.cache_write_tokens + (usage?.cacheWriteTokens ?? 0),

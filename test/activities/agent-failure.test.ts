@@ -84,6 +84,7 @@ describe('an agent whose time is up', () => {
     ['was just refused', [from(0, 250, 'ok', 200), from(251, 252, 'http_error', 500)], 'agent_timeout'],
     ['was refused for minutes', [from(0, 9, 'ok', 200), from(10, 11, 'http_error', 500)], 'model_provider_failed'],
     ['never got an answer', [from(0, 1, 'reset'), from(2, 300, 'revoked')], 'model_provider_failed'],
+    ['was refused for want of budget', [from(0, 1, 'ok', 200), from(2, 3, 'refused', 400)], 'budget_exhausted'],
     ['was just being answered', [from(0, 1, 'reset'), from(2, 300, 'revoked', 200)], 'agent_timeout'],
   ])('and that %s', (_, calls, failureClass) => {
     expect(timeoutFailure(300, calls, at(300)).class).toBe(failureClass);

@@ -35,6 +35,7 @@ function response(fields: Partial<RolloutResponse> & { reward?: number | null })
     self_reported: false,
     usage: {
       llm_calls: 7,
+      refused_calls: 0,
       input_tokens: 66_435,
       cached_tokens: 54_711,
       cache_write_tokens: 0,
@@ -42,6 +43,7 @@ function response(fields: Partial<RolloutResponse> & { reward?: number | null })
       reasoning_tokens: 0,
       cost_usd: 0.0123,
     },
+    budget: null,
     timings: { queued_s: 0, provision_s: 0.5, agent_s: 12.4, evaluate_s: 0.6, total_s: 13.9 },
     resources: null,
     trace: null,

@@ -3,7 +3,7 @@ import type { RolloutResponse } from '../../model/responses.ts';
 import { isClosed } from '../../model/rollout.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags } from '../context.ts';
 import { explainFailure } from '../failure-advice.ts';
-import { count, counted, duration, moment, money, reward } from '../format.ts';
+import { callCount, count, duration, moment, money, reward } from '../format.ts';
 import { paint, paintStatus, printable, say, sayJson } from '../output.ts';
 import { facts } from '../table.ts';
 
@@ -83,5 +83,5 @@ function phases(timings: RolloutResponse['timings']): string {
 
 function calls(usage: RolloutResponse['usage']): string {
   const tokens = `${count(usage.input_tokens)} tokens in (${count(usage.cached_tokens)} cached), ${count(usage.output_tokens)} out`;
-  return `${counted(usage.llm_calls, 'call')}, ${tokens}, ${money(usage.cost_usd)}`;
+  return `${callCount(usage, 'call')}, ${tokens}, ${money(usage.cost_usd)}`;
 }

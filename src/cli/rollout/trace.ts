@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RolloutResponse } from '../../model/responses.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags } from '../context.ts';
-import { count, counted, duration, money, reward } from '../format.ts';
+import { callCount, count, duration, money, reward } from '../format.ts';
 import { note, paint, say, sayBytes } from '../output.ts';
 import { renderTrace } from '../trace/render-trace.ts';
 
@@ -39,7 +39,7 @@ function totals({ status, reward_info, usage, timings, trace: recorded }: Rollou
   const tokens = `${count(usage.input_tokens)} tokens in (${count(usage.cached_tokens)} cached), ${count(usage.output_tokens)} out`;
   const scripted = recorded?.calls.some(({ upstream }) => upstream === 'scripted') ?? false;
   return [
-    `${paint('bold', `${status}, reward ${reward(reward_info.outcome_reward)}`)}: ${counted(usage.llm_calls, 'LLM call')}, ${tokens}, ${money(usage.cost_usd)}, agent at work for ${duration(timings.agent_s)}`,
+    `${paint('bold', `${status}, reward ${reward(reward_info.outcome_reward)}`)}: ${callCount(usage, 'LLM call')}, ${tokens}, ${money(usage.cost_usd)}, agent at work for ${duration(timings.agent_s)}`,
     ...(scripted ? ['The model was scripted: its token counts are estimates, and nothing was billed.'] : []),
   ];
 }

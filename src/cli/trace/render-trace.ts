@@ -77,7 +77,9 @@ export async function* renderTrace(
     const { usage } = call;
     const tokens = usage
       ? `${count(usage.input_tokens)} in (${count(usage.cached_tokens)} cached), ${count(usage.output_tokens)} out`
-      : 'no usage reported';
+      : call.status === 'refused'
+        ? 'not forwarded'
+        : 'no usage reported';
     const cost = usage ? `${money(call.cost_usd)}, ${money(sum)} so far` : '';
     const parts = [clock(call.started_at), call.model ?? 'no model', duration(seconds(call.duration_ms)), tokens, cost];
     yield '';

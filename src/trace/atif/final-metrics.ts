@@ -8,6 +8,7 @@ import type { FinalMetrics } from './schema.ts';
 export function finalMetrics(calls: readonly CallRecord[], steps: number): FinalMetrics {
   const sum = (of: (usage: NonNullable<CallRecord['usage']>) => number): number =>
     calls.reduce((total, { usage }) => total + (usage ? of(usage) : 0), 0);
+  const refused = calls.filter(({ status }) => status === 'refused').length;
   const unpriced = calls.filter(({ usage, costUsd }) => usage !== null && costUsd === null).length;
   return {
     total_prompt_tokens: sum((usage) => usage.inputTokens),
@@ -16,7 +17,8 @@ export function finalMetrics(calls: readonly CallRecord[], steps: number): Final
     ...(unpriced === 0 && { total_cost_usd: calls.reduce((total, { costUsd }) => total + (costUsd ?? 0), 0) }),
     total_steps: steps,
     extra: {
-      llm_calls: calls.length,
+      llm_calls: calls.length - refused,
+      ...(refused > 0 && { refused_calls: refused }),
       cache_write_tokens: sum((usage) => usage.cacheWriteTokens),
       reasoning_tokens: sum((usage) => usage.reasoningTokens),
       ...(unpriced > 0 && { calls_without_price: unpriced }),

@@ -134,6 +134,14 @@ describe('a trace', () => {
     expect(lines.filter((line) => line === '▌ Mend it.').length).toBe(1);
   });
 
+  test('does not speak of the usage of a call that was refused', async () => {
+    const [good] = conversation();
+    const refused = { ...good, status: 'refused', http_status: 400, usage: null, cost_usd: null, error: 'used up' };
+    const [head, fault] = (await rendered([refused])).filter((line) => /^(── 1|✗)/.test(line));
+    expect(head).toMatch(/1\.2 s {2}not forwarded$/);
+    expect(fault).toBe('✗ refused (400): used up');
+  });
+
   test('says where another attempt begins, and shows its task again', async () => {
     const [first] = conversation();
     const lines = await rendered([first, { ...first, id: 'again', attempt: 2 }]);

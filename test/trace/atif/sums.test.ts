@@ -39,7 +39,7 @@ const usage: fc.Arbitrary<CallUsage> = fc.record({
 const facts: fc.Arbitrary<Partial<CallRecord>> = fc.record({
   attempt: fc.integer({ min: 1, max: 3 }),
   dialect: fc.constantFrom('openai-chat', 'openai-chat', 'anthropic-messages', 'openai-responses', 'other'),
-  status: fc.constantFrom('ok', 'ok', 'ok', 'http_error', 'reset', 'client_abort', 'killed'),
+  status: fc.constantFrom('ok', 'ok', 'ok', 'http_error', 'reset', 'client_abort', 'killed', 'refused'),
   error: fc.constantFrom(null, null, 'slow down'),
   usage: fc.option(usage),
   costUsd: fc.option(fc.double({ min: 0, max: 3, noNaN: true }), { freq: 9 }),
@@ -76,7 +76,7 @@ test('sums are those of the call table to the last digit, and every call is show
       const root = await trajectoryOf(calls, { attempt });
       const { total_cost_usd, ...tokens } = root.final_metrics;
       expect({ ...tokens, total_cost_usd }).toMatchObject(expected(calls));
-      expect(root.final_metrics.extra.llm_calls).toBe(calls.length);
+      expect(root.final_metrics.extra.llm_calls).toBe(calls.filter(({ record }) => record.status !== 'refused').length);
       const byId = new Map(calls.map((one) => [one.record.id, one]));
       const all = family(root).flatMap(shown);
       expect(all.map(({ extra }) => extra)).toHaveLength(calls.length);

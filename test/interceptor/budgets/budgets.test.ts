@@ -10,9 +10,11 @@ import { endAttempt } from '../support/projection.ts';
 import { sendText, startUpstream } from '../support/upstream.ts';
 
 const model = 'gpt-4.1-mini';
+/** What a provider may put beside the body, see largest-input.ts. */
+const added = 1000;
 /** Each may take 100 output tokens, and takes 60 in all. */
 const body = [JSON.stringify({ model, max_completion_tokens: 100, messages: [{ role: 'user', content: 'Hello.' }] })];
-const most = Buffer.byteLength(body[0] ?? '') + 100;
+const most = Buffer.byteLength(body[0] ?? '') + added + 100;
 const whole = JSON.stringify({ id: 'c', model, choices: [], usage: { prompt_tokens: 20, completion_tokens: 40 } });
 const id = 'rollout/rollout-1';
 
@@ -40,8 +42,8 @@ test('fifty calls at once stay within a budget of tokens, and every refused one 
 test('attempts of one rollout share its dollars, and a model without a price is refused', async () => {
   const upstream = await startUpstream((response) => sendText(response, whole));
   const interceptor = await startTestInterceptor({ upstream: upstream.baseUrl });
-  // $1.6 for a million output tokens: room for the first call's 100 beside the second's, and for no third.
-  const budgets = [{ id, usd: 0.0003 }];
+  // Each may take $0.0006, and takes $0.00007: room for the largest second call beside the first, and for no third.
+  const budgets = [{ id, usd: 0.0007 }];
   const url = `${interceptor.url}/v1/chat/completions`;
   const statuses: number[] = [];
   for (const attempt of [1, 2, 3]) {
@@ -65,7 +67,7 @@ test('a torn stream keeps what was reserved; a refusal of the provider costs not
   });
   const interceptor = await startTestInterceptor({ upstream: upstream.baseUrl });
   const streamed = [`{"stream":true,"max_tokens":100,"model":"${model}"}`];
-  const reserve = Buffer.byteLength(streamed[0] ?? '') + 100;
+  const reserve = Buffer.byteLength(streamed[0] ?? '') + added + 100;
   const token = await interceptor.grant({ budgets: [{ id, tokens: reserve + most - 1 }] });
   const url = `${interceptor.url}/v1/chat/completions`;
   expect((await ask({ url, token, body })).status).toBe(500);

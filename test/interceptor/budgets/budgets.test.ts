@@ -57,6 +57,25 @@ test('attempts of one rollout share its dollars, and a model without a price is 
   expect(upstream.requests).toHaveLength(2);
 });
 
+test('rollouts of one batch share its budget, beside their own', async () => {
+  const upstream = await startUpstream((response) => sendText(response, whole));
+  const interceptor = await startTestInterceptor({ upstream: upstream.baseUrl });
+  const url = `${interceptor.url}/v1/chat/completions`;
+  const answers: string[] = [];
+  for (const rolloutId of ['a', 'b', 'a', 'b', 'c']) {
+    const budgets = [
+      { id: `rollout/${rolloutId}`, calls: 1 },
+      { id: 'batch/1', calls: 2 },
+    ];
+    const token = await interceptor.grant({ rolloutId, budgets });
+    const { status, body: answer } = await ask({ url, token, body });
+    answers.push(status === 200 ? 'ok' : (/budget (\S+) of/.exec(String(answer))?.[1] ?? ''));
+  }
+  // What a rollout has left is of no use to it once its batch has nothing left.
+  expect(answers).toEqual(['ok', 'ok', 'rollout/a', 'rollout/b', 'batch/1']);
+  expect(upstream.requests).toHaveLength(2);
+});
+
 test('a torn stream keeps what was reserved; a refusal of the provider costs nothing but a call', async () => {
   const upstream = await startUpstream((response, { body: sent }) => {
     if (String(sent).includes('"stream":true')) {

@@ -49,6 +49,7 @@ function recorded(overrides: Partial<Activities> = {}): { activities: Activities
     buildSnapshot: () => Promise.reject(new Error('not asked for')),
     endBuild: () => Promise.reject(new Error('not asked for')),
     reconcile: () => Promise.resolve(0),
+    collectGarbage: () => Promise.reject(new Error('not asked for')),
     sweep: () => Promise.resolve(0),
   };
   return { activities: { ...activities, ...overrides }, calls };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homePath } from './embedded/home.ts';
 import type { CapacitySettings } from './model/capacity.ts';
 import { HarborError, invalid } from './model/errors.ts';
+import type { DiskSettings } from './model/garbage.ts';
 
 /** What `harbor up` is told by its environment; read once, here. */
 export interface Config {
@@ -13,6 +14,8 @@ export interface Config {
   readonly apiKey: string | undefined;
   /** What may run at once, as far as it does not follow from the machine. */
   readonly capacity: CapacitySettings;
+  /** How much is kept. */
+  readonly disk: DiskSettings;
   readonly logLevel: string;
   /** A Postgres database. Undefined: the embedded one, in the data folder. */
   readonly databaseUrl: string | undefined;
@@ -32,6 +35,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       starting: wholeNumber(env, 'HARBOR_MAX_STARTING', 1, 1000),
       memoryMb: wholeNumber(env, 'HARBOR_MEMORY_MB', 512, 2 ** 30),
     },
+    disk: { snapshotBytes: gigabytes(env, 'HARBOR_SNAPSHOTS_GB') },
     logLevel: oneOf(env, 'HARBOR_LOG_LEVEL', logLevels) ?? 'info',
     databaseUrl: databaseUrl(env),
   };
@@ -66,6 +70,12 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, least: number, most: 
     throw invalid(name, `must be a whole number from ${least} to ${most}, and is "${text}"`);
   }
   return value;
+}
+
+/** In bytes. */
+function gigabytes(env: NodeJS.ProcessEnv, name: string): number | undefined {
+  const value = wholeNumber(env, name, 1, 1_000_000);
+  return value === undefined ? undefined : value * 1e9;
 }
 
 function oneOf(env: NodeJS.ProcessEnv, name: string, values: readonly string[]): string | undefined {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { EnsureToolbox } from '../agents/agent.ts';
 import type { Capacity } from '../model/capacity.ts';
+import type { DiskSettings } from '../model/garbage.ts';
 import type { Grant, Revocation } from '../model/grant.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +18,8 @@ export interface ActivityDeps {
   readonly client: Client;
   /** How much may run at once. */
   readonly capacity: Capacity;
+  /** How much is kept. */
+  readonly disk: DiskSettings;
   /** Turns the name of something into a word that nobody without the installation's secret can guess. */
   readonly unguessable: (name: string) => string;
   readonly logger: Logger;

@@ -1,3 +1,4 @@
+import type { GcReport, GcRequest } from '../model/garbage.ts';
 import type {
   AgentOutcome,
   AttemptRef,
@@ -15,6 +16,7 @@ import { type ActivityOptions, type ActivityScope, activity } from './activity.t
 import { runAgent } from './agent.ts';
 import type { ActivityDeps } from './deps.ts';
 import { evaluate } from './evaluation.ts';
+import { collectGarbage } from './garbage.ts';
 import { reconcile, sweep } from './maintenance.ts';
 import { collect } from './result.ts';
 import { provision, teardown } from './sandbox.ts';
@@ -33,6 +35,7 @@ export interface Activities {
   endBuild(request: EndBuildRequest): Promise<void>;
   reconcile(): Promise<number>;
   sweep(): Promise<number>;
+  collectGarbage(request: GcRequest): Promise<GcReport>;
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
@@ -57,5 +60,6 @@ export function createActivities(deps: ActivityDeps): Activities {
     endBuild: bind(endBuild, { persistent: true }),
     reconcile: unasked(reconcile),
     sweep: unasked(sweep),
+    collectGarbage: bind((own, request: GcRequest, scope) => collectGarbage(own, request, scope)),
   };
 }

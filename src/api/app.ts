@@ -6,6 +6,7 @@ import { problemHandler } from './problems.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
+import { gcRoutes } from './routes/gc.ts';
 import { healthRoutes } from './routes/health.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { rolloutEventRoutes } from './routes/rollout-events.ts';
@@ -44,6 +45,7 @@ export function keyedRouters(deps: ApiDeps): Router[] {
     rolloutEventRoutes(deps),
     rolloutFileRoutes(deps),
     trajectoryRoutes(deps),
+    gcRoutes(deps),
   ];
 }
 

@@ -3,6 +3,7 @@ import { register as build } from './build.ts';
 import type { CliContext } from './context.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
+import { register as gc } from './gc.ts';
 import { register as instances } from './instances/group.ts';
 import { register as list } from './list.ts';
 import { reportError } from './report-error.ts';
@@ -15,7 +16,7 @@ import { register as up } from './up.ts';
 import { register as upload } from './upload.ts';
 
 /** In the order in which a newcomer needs them. */
-const commands = [demo, up, setup, doctor, migrate, upload, build, status, list, instances, run, rollout];
+const commands = [demo, up, setup, doctor, migrate, upload, build, status, list, instances, run, rollout, gc];
 
 /** Exit codes: 0 done, 1 it failed, 2 called wrongly, 130 interrupted. */
 const usageError = 2;

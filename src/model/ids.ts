@@ -15,6 +15,9 @@ export const deploymentWorkflowId = (organization: string, name: string, generat
 
 export const buildWorkflowId = (provider: string, contentHash: string): string => `build/${provider}/${contentHash}`;
 
+/** One at a time of each; the schedule's own runs are named by it, with their time. */
+export const gcWorkflowId = (dryRun: boolean): string => (dryRun ? 'gc/dry-run' : 'gc/now');
+
 /** What a sandbox is for; part of its name. Verify and regrade boxes come with the separate verifier. */
 export type SandboxRole = 'agent';
 

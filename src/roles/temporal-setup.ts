@@ -1,5 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { SearchAttributeType } from '@temporalio/common';
+import type { Duration, SearchAttributeType } from '@temporalio/common';
+import type { GcRequest } from '../model/garbage.ts';
 import { taskQueue } from '../model/ids.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
@@ -14,10 +15,17 @@ const indexedTypes: Record<SearchAttributeType, number> = {
   KEYWORD_LIST: 7,
 };
 
-/** Makes what Harbor's workflows rely on: search attributes and the maintenance schedule. Idempotent. */
+/** Makes what Harbor's workflows rely on: search attributes, and the schedules of what keeps house. Idempotent. */
 export async function prepareTemporal(client: Client): Promise<void> {
   await makeSearchAttributes(client);
-  await scheduleMaintenance(client);
+  await schedule(
+    client,
+    'maintenance',
+    '5 minutes',
+    'Close what Temporal no longer works on, remove what nobody owns',
+    [],
+  );
+  await schedule(client, 'gc', '1 hour', 'Remove what nobody needs', [everything]);
 }
 
 async function makeSearchAttributes({ connection, options: { namespace } }: Client): Promise<void> {
@@ -30,21 +38,28 @@ async function makeSearchAttributes({ connection, options: { namespace } }: Clie
   });
 }
 
-const maintenanceEvery = '5 minutes';
+const everything: GcRequest = { dry_run: false };
 
-async function scheduleMaintenance(client: Client): Promise<void> {
+/** Has a workflow run again and again, never twice at a time. */
+async function schedule(
+  client: Client,
+  workflowType: string,
+  every: Duration,
+  staticSummary: string,
+  args: readonly unknown[],
+): Promise<void> {
   try {
     await client.schedule.create({
-      scheduleId: 'maintenance',
-      spec: { intervals: [{ every: maintenanceEvery }] },
+      scheduleId: workflowType,
+      spec: { intervals: [{ every }] },
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
       action: {
         type: 'startWorkflow',
-        workflowType: 'maintenance',
-        workflowId: 'maintenance',
+        workflowType,
+        workflowId: workflowType,
         taskQueue,
-        args: [],
-        staticSummary: 'Close what Temporal no longer works on, remove what nobody owns',
+        args: [...args],
+        staticSummary,
       },
       state: { triggerImmediately: true },
     });

@@ -186,6 +186,7 @@ async function serve(
   const deps = { store, provider, agents: agentRegistry, client, capacity, logger };
   const activities = createActivities({
     ...deps,
+    disk: config.disk,
     ensureToolbox: createEnsureToolbox({ cache: await openCache(env), env, progress: silent }),
     interceptor: gate,
     unguessable: (name) => createHmac('sha256', secret).update(name).digest('hex').slice(0, 32),

@@ -29,6 +29,10 @@ export interface SandboxProvider {
   ensureSnapshot(request: SnapshotRequest): Promise<Snapshot>;
   /** The snapshot of that name if it can be used now. */
   findSnapshot(name: string, signal: AbortSignal): Promise<Snapshot | undefined>;
+  /** Every snapshot of this installation, from the provider's own list. */
+  listSnapshots(signal: AbortSignal): Promise<readonly SnapshotListing[]>;
+  /** Frees what it takes. False where a sandbox uses it, which keeps it. Idempotent. */
+  removeSnapshot(name: string, signal: AbortSignal): Promise<boolean>;
   /** Files of a snapshot as it was built; a path that it lacks is left out. For diffs. */
   readSnapshot(name: string, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>>;
 
@@ -80,6 +84,13 @@ export interface Snapshot {
   readonly providerRef: string;
   readonly sizeBytes: number | null;
   readonly facts: SnapshotFacts;
+}
+
+export interface SnapshotListing {
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Bytes of its parts that no other image needs, by ids that are the same where snapshots share a part. */
+  readonly layers: ReadonlyMap<string, number>;
 }
 
 /** What Harbor needs to know of an image before it can run an agent in it; found once, by looking, when it is built. */

@@ -7,6 +7,7 @@ import {
   instancesBuildSchema,
   instancesCreatedSchema,
 } from '../model/instance.ts';
+import { type GcReport, gcReportSchema, type GcRequest } from '../model/garbage.ts';
 import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
@@ -118,6 +119,11 @@ export class HarborClient {
   /** Starts the build that a deployment's instances wait for, where one is needed; returns at once. */
   buildInstances(key: string): Promise<InstancesBuild> {
     return this.#http.json(`${deploymentPath(key)}/instances/build-all`, instancesBuildSchema, { body: { value: {} } });
+  }
+
+  /** Has the server remove what nobody needs, or tell what that is; returns when that is done. */
+  gc(request: GcRequest): Promise<GcReport> {
+    return this.#http.json(`${root}/gc`, gcReportSchema, { body: { value: request } });
   }
 
   instances(key: string, filter: Page & { readonly status?: string | undefined } = {}): Promise<InstanceList> {

@@ -67,6 +67,8 @@ export interface RolloutStore {
   unsettled(before: Date): Promise<readonly RolloutRow[]>;
   /** Which of these are open or still hold a place, for the sweeper. */
   live(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** What open rollouts run on, or will. */
+  snapshotsInUse(): Promise<ReadonlySet<string>>;
 }
 
 export interface RolloutFilter {
@@ -214,6 +216,11 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
         )
         .execute();
       return new Set(rows.map(({ id }) => id));
+    },
+
+    async snapshotsInUse() {
+      const open = db.selectFrom('rollouts').select('snapshotName').distinct().where('closedAt', 'is', null);
+      return new Set((await open.execute()).map(({ snapshotName }) => snapshotName));
     },
   };
 }

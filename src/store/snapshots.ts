@@ -11,6 +11,8 @@ export interface SnapshotStore {
   find(name: string): Promise<SnapshotRow | undefined>;
   save(provider: string, snapshot: Snapshot): Promise<void>;
   touch(name: string): Promise<void>;
+  /** When each of them was used last, to the minute; without those that are not known. */
+  lastUsed(names: readonly string[]): Promise<ReadonlyMap<string, Date>>;
 }
 
 /** Milliseconds in which a snapshot that is used again and again is written down once. */
@@ -41,6 +43,11 @@ export function snapshotStore(db: Db): SnapshotStore {
       if (Date.now() - (touched.get(name) ?? 0) < touchEveryMs) return;
       touched.set(name, Date.now());
       await db.updateTable('snapshots').set({ lastUsedAt: new Date() }).where('name', '=', name).execute();
+    },
+    async lastUsed(names) {
+      if (names.length === 0) return new Map();
+      const rows = await db.selectFrom('snapshots').select(['name', 'lastUsedAt']).where('name', 'in', names).execute();
+      return new Map(rows.map(({ name, lastUsedAt }) => [name, lastUsedAt]));
     },
   };
 }

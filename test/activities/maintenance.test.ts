@@ -75,6 +75,7 @@ beforeAll(async () => {
       drain: () => Promise.resolve(),
     },
     capacity: roomFor(8),
+    disk: { snapshotBytes: undefined },
     unguessable: (name) => name,
     logger: pino({ level: 'silent' }),
   };

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { gcReportSchema } from '../../src/model/garbage.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { readRun, useCli } from './support/cli.ts';
 
@@ -30,6 +31,21 @@ describe('upload', () => {
       err: expect.stringContaining('/no/such/folder'),
     });
     expect(await harbor('upload')).toMatchObject({ code: 1, err: expect.stringContaining('name: is missing') });
+  });
+});
+
+describe('gc', () => {
+  test('tells what the snapshots take, and removes none while nothing bounds them', async () => {
+    const dry = await harbor('gc', '--dry-run', '--json');
+    expect(parseJson(dry.out, gcReportSchema)).toMatchObject({
+      dry_run: true,
+      removed: [],
+      snapshots: { quota_bytes: null },
+    });
+    expect(await harbor('gc')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^Nothing to remove.\n\d+ snapshots? left: .*HARBOR_SNAPSHOTS_GB is not set/),
+    });
   });
 });
 

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
+import { activity } from '../../src/activities/activity.ts';
 import type { Activities } from '../../src/activities/index.ts';
+import { HarborError } from '../../src/model/errors.ts';
 import { type FailureClass, failures } from '../../src/model/failures.ts';
 import { noUsage } from '../../src/model/rollout.ts';
-import type { AgentOutcome, CollectRequest, RolloutOutcome } from '../../src/model/stages.ts';
+import type { AgentOutcome, CollectRequest, ProvisionRequest, RolloutOutcome } from '../../src/model/stages.ts';
 import { useWorkflows } from '../support/workflows.ts';
 
 const workflows = useWorkflows();
@@ -49,6 +51,7 @@ function recorded(overrides: Partial<Activities> = {}): { activities: Activities
     buildSnapshot: () => Promise.reject(new Error('not asked for')),
     endBuild: () => Promise.reject(new Error('not asked for')),
     reconcile: () => Promise.resolve(0),
+    collectGarbage: () => Promise.reject(new Error('not asked for')),
     sweep: () => Promise.resolve(0),
   };
   return { activities: { ...activities, ...overrides }, calls };
@@ -92,6 +95,25 @@ describe('a rollout', () => {
       expect(await handle.result()).toMatchObject({ rollout_id: handle.firstExecutionRunId });
     });
   });
+
+  test(
+    'is provisioned when the provider has room, however often that says to come later',
+    { timeout: 120_000 },
+    async () => {
+      let looks = 0;
+      const { activities, calls } = recorded();
+      const provision = activity(async (request: ProvisionRequest) => {
+        looks += 1;
+        if (looks <= 6) throw new HarborError('capacity', 'too many requests', { retryAfterSeconds: 0.1 });
+        return activities.provision(request);
+      });
+      const outcome = await workflows().run({ ...activities, provision }, async (queue) =>
+        (await start(queue)).result(),
+      );
+      expect(outcome).toMatchObject({ status: 'completed', reward: 1 });
+      expect([looks, calls[0]]).toEqual([7, 'provision 1']);
+    },
+  );
 
   test('fails as a workflow where its input was refused, and for no other reason', async () => {
     const { activities, calls } = recorded({

@@ -10,6 +10,7 @@ import {
   deploymentSummarySchema,
 } from '../../model/deployment-responses.ts';
 import { eventListSchema, eventSchema } from '../../model/event-responses.ts';
+import { gcReportSchema, gcRequestSchema } from '../../model/garbage.ts';
 import {
   createInstancesSchema,
   instanceListSchema,
@@ -59,6 +60,7 @@ const requests: NamedSchemas = {
   CreateDeployment: createDeploymentBody,
   BuildDeployment: buildDeploymentBody,
   CreateInstances: createInstancesSchema,
+  GcRequest: gcRequestSchema,
   RolloutRequest: rolloutBodySchema,
   GlobalRolloutRequest: globalRolloutRequestSchema,
 };
@@ -92,6 +94,7 @@ const answers: NamedSchemas = {
   Trace: traceSchema,
   Trajectory: trajectorySchema,
   ArtifactList: artifactListSchema,
+  GcReport: gcReportSchema,
   Service: serviceSchema,
   Liveness: livenessSchema,
   Readiness: readinessSchema,

@@ -8,6 +8,7 @@ export const tags = {
   instances: 'Seeds of a deployment that somebody means to run, and how ready they are.',
   rollouts: 'One agent, one seed, one model, one result.',
   evidence: 'What a rollout leaves: events, logs, every LLM call, files.',
+  upkeep: 'What the server keeps on its disk and what it removes.',
   service: 'The server itself. Needs no key.',
 } as const;
 

@@ -14,6 +14,7 @@ import { createNetworks, isLocal } from './networks.ts';
 import { quiesce } from './quiesce.ts';
 import { runInBox } from './run.ts';
 import { readSnapshotFiles } from './snapshot-files.ts';
+import { createSnapshotSpace } from './snapshot-space.ts';
 import { createSnapshots } from './snapshots.ts';
 import { createToolboxes } from './toolboxes.ts';
 
@@ -58,6 +59,7 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
   const egress = createEgress(engine, networks, interceptorPort);
   const boxes = { engine, networks, egress, toolboxes: createToolboxes(engine) };
   const snapshots = createSnapshots(engine, networks);
+  const space = createSnapshotSpace(engine);
   const disk = createDiskWatch(engine, options.disk);
   let firewall: FirewallState = { active: false, reason: 'the provider was not started' };
 
@@ -117,6 +119,8 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
     resolveImages: (images, signal) => resolveImages(engine, images, signal),
     ensureSnapshot: snapshots.ensure,
     findSnapshot: snapshots.find,
+    listSnapshots: space.list,
+    removeSnapshot: space.remove,
     readSnapshot: (name, paths, signal) => readSnapshotFiles(engine, name, paths, signal),
 
     interceptorUrl: egress.interceptorUrl,

@@ -1,9 +1,17 @@
 import { HarborError } from '../../model/errors.ts';
 
+const repository = 'harbor/snapshot';
+
 /** The image that a snapshot is kept as. */
 export function snapshotImage(name: string): string {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
     throw new HarborError('internal', `the snapshot name ${name} is no image tag`);
   }
-  return `harbor/snapshot:${name}`;
+  return `${repository}:${name}`;
+}
+
+/** The snapshot that an image of that name is; undefined where it is none. Podman puts a host before its own names. */
+export function nameOfSnapshot(image: string): string | undefined {
+  const name = image.replace(/^localhost\//, '');
+  return name.startsWith(`${repository}:`) ? name.slice(repository.length + 1) : undefined;
 }

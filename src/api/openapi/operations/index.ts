@@ -2,6 +2,7 @@ import type { Operation } from '../operation.ts';
 import { buildOperations } from './builds.ts';
 import { deploymentOperations } from './deployments.ts';
 import { evidenceOperations } from './evidence.ts';
+import { gcOperations } from './gc.ts';
 import { instanceOperations } from './instances.ts';
 import { rolloutOperations } from './rollouts.ts';
 import { serviceOperations } from './service.ts';
@@ -13,5 +14,6 @@ export const operations: readonly Operation[] = [
   ...instanceOperations,
   ...rolloutOperations,
   ...evidenceOperations,
+  ...gcOperations,
   ...serviceOperations,
 ];

@@ -1,0 +1,39 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowIdConflictPolicy } from '@temporalio/common';
+import { Router } from 'express';
+import { type GcReport, type GcRequest, gcRequestSchema } from '../../model/garbage.ts';
+import { gcWorkflowId, taskQueue } from '../../model/ids.ts';
+import type { ApiDeps } from '../deps.ts';
+import { bodyOf } from '../input.ts';
+import { unavailable } from '../problems.ts';
+
+type Gc = (request: GcRequest) => Promise<GcReport>;
+
+/** What the server keeps and removes. */
+export function gcRoutes({ client, logger }: ApiDeps): Router {
+  const router = Router();
+
+  /** Answers when it is done; who comes meanwhile joins it. */
+  router.post('/gc', async (request, response) => {
+    const asked = await bodyOf(request, gcRequestSchema);
+    const handle = await begin(asked);
+    response.json(await handle.result());
+  });
+
+  async function begin(asked: GcRequest): Promise<WorkflowHandle<Gc>> {
+    try {
+      return await client.workflow.start<Gc>('gc', {
+        taskQueue,
+        workflowId: gcWorkflowId(asked.dry_run),
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        args: [asked],
+        staticSummary: asked.dry_run ? 'Tell what nobody needs' : 'Remove what nobody needs',
+      });
+    } catch (error) {
+      logger.error({ err: error }, 'gc could not be started');
+      throw unavailable('It could not be started: Temporal does not answer');
+    }
+  }
+
+  return router;
+}

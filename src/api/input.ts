@@ -2,12 +2,12 @@ import type { Request, RequestHandler, Response } from 'express';
 import { text as readText } from 'node:stream/consumers';
 import { z } from 'zod';
 import { HarborError, invalid } from '../model/errors.ts';
-import { check, parseBody } from '../model/json.ts';
+import { check } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
 import { ProblemError } from './problems.ts';
 
-/** The request's body, checked; an empty one is `{}`. */
-export async function bodyOf<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
+/** The request's body; an empty one is `{}`. */
+export async function bodyTextOf(request: Request): Promise<string> {
   const encoding = request.get('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') {
     throw new ProblemError(415, {
@@ -17,7 +17,7 @@ export async function bodyOf<T>(request: Request, schema: z.ZodType<T>): Promise
     });
   }
   const text = await readText(bounded(request));
-  return parseBody(text.trim() || '{}', schema);
+  return text.trim() || '{}';
 }
 
 async function* bounded(request: Request): AsyncGenerator<Uint8Array> {

@@ -17,6 +17,8 @@ export interface ReceivedUpload<T> {
   readonly archivePath: string | null;
   /** Of this upload alone; gone with it. */
   readonly directory: string;
+  /** Of the whole body as it was sent. */
+  readonly sha256: string;
   readonly signal: AbortSignal;
 }
 
@@ -56,14 +58,15 @@ async function withUpload<T, R>(
   const directory = await mkdtemp(join(folder, 'upload-'));
   try {
     const signal = untilClosed(response);
-    const { body, archive } = await receiveUpload(request, {
+    const { body, archive, sha256 } = await receiveUpload(request, {
       field: 'context_tar_base64',
       directory,
       maxJsonBytes: limits.jsonBodyBytes,
       maxArchiveBytes: limits.contextBytes,
       signal,
     });
-    return await work({ body: parseBody(body, schema), archivePath: archive?.path ?? null, directory, signal });
+    const archivePath = archive?.path ?? null;
+    return await work({ body: parseBody(body, schema), archivePath, directory, sha256, signal });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -34,6 +34,9 @@ export const limits = {
   /** Seconds a synchronous rollout waits for a place before 429. */
   capacityWaitSeconds: 30,
   listPage: [1, 500, 50],
+  /** Characters of an Idempotency-Key, and hours for which one is kept. */
+  idempotencyKeyLength: 255,
+  idempotencyKeyHours: 24,
   /** Bytes of result.json or a reward file that are read. */
   resultBytes: 1024 * 1024,
   /** Artifacts that a request may name, and files that its tests may leave; bytes of each, and of all of an attempt. */

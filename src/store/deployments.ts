@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { HarborError } from '../model/errors.ts';
 import type { CreateDeployment, DeploymentStatus, TaskLayout } from '../model/deployment.ts';
 import type { Task } from '../model/task.ts';
@@ -45,14 +45,18 @@ export interface DeploymentStore {
   /** The seeds of a generation's tasks, in order. */
   seeds(deploymentId: string, generation: number): Promise<readonly number[]>;
 
-  /** Undefined where the name is taken by a deployment that did not fail; that one's next generation otherwise. */
+  /**
+   * Undefined where the name is taken by a deployment that did not fail; that one's next generation otherwise. A build
+   * that is there under the id `buildId` is given back instead of another.
+   */
   create(
     organization: string,
     settings: CreateDeployment,
     content: GenerationContent,
+    buildId?: string,
   ): Promise<PendingBuild | undefined>;
-  /** The next generation: the newest one's content, less what `content` replaces. */
-  rebuild(deployment: DeploymentRow, content: RebuiltContent, force: boolean): Promise<PendingBuild>;
+  /** The next generation: the newest one's content, less what `content` replaces. `buildId`: as for `create`. */
+  rebuild(deployment: DeploymentRow, content: RebuiltContent, force: boolean, buildId?: string): Promise<PendingBuild>;
 
   build(id: string): Promise<BuildRow | undefined>;
   /** Newest first. */
@@ -167,8 +171,10 @@ export function deploymentStore(db: Db): DeploymentStore {
       return rows.flatMap(({ seed }) => (seed === null ? [] : [seed]));
     },
 
-    create: (organization, settings, content) =>
+    create: (organization, settings, content, buildId = randomUUID()) =>
       db.transaction().execute(async (tx) => {
+        const known = await knownBuild(tx, buildId);
+        if (known) return known;
         const id = randomUUID();
         const made = await tx
           .insertInto('deployments')
@@ -203,11 +209,14 @@ export function deploymentStore(db: Db): DeploymentStore {
           force: false,
           ...content,
         });
-        return { deployment, buildId: await insertBuild(tx, deployment) };
+        await insertBuild(tx, deployment, buildId);
+        return { deployment, buildId };
       }),
 
-    rebuild: (before, content, force) =>
+    rebuild: (before, content, force, buildId = randomUUID()) =>
       db.transaction().execute(async (tx) => {
+        const known = await knownBuild(tx, buildId);
+        if (known) return known;
         const deployment = await tx
           .updateTable('deployments')
           .set((eb) => ({
@@ -235,7 +244,8 @@ export function deploymentStore(db: Db): DeploymentStore {
             .orderBy('position')
             .execute());
         await insertGeneration(tx, deployment, { ...last, ...content, tasks, force });
-        return { deployment, buildId: await insertBuild(tx, deployment) };
+        await insertBuild(tx, deployment, buildId);
+        return { deployment, buildId };
       }),
 
     build: (id) => db.selectFrom('builds').selectAll().where('id', '=', id).executeTakeFirst(),
@@ -367,13 +377,25 @@ async function insertGeneration(tx: Db, deployment: BareDeployment, content: New
 /** A statement takes 65,535 parameters. */
 const rowsPerInsert = 500;
 
-async function insertBuild(tx: Db, deployment: BareDeployment): Promise<string> {
-  const id = randomUUID();
+async function insertBuild(tx: Db, deployment: BareDeployment, id: string): Promise<void> {
   await tx
     .insertInto('builds')
     .values({ id, deploymentId: deployment.id, generation: deployment.generation, status: 'pending', cached: false })
     .execute();
-  return id;
+}
+
+/** A build that is there already, with its generation; whoever else asks for its id waits until this transaction ends. */
+async function knownBuild(tx: Db, id: string): Promise<PendingBuild | undefined> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${id}, 0))`.execute(tx);
+  const build = await tx.selectFrom('builds').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!build) return undefined;
+  const { deploymentId, generation } = build;
+  const deployment = await tx
+    .selectFrom('deployments')
+    .selectAll()
+    .where('id', '=', deploymentId)
+    .executeTakeFirstOrThrow();
+  return { deployment: { ...deployment, generation }, buildId: id };
 }
 
 /** Changes a deployment for the sake of one of its generations, unless a newer one has come since. */

@@ -39,6 +39,7 @@ export interface Database {
   artifacts: ArtifactsTable;
   events: EventsTable;
   eventStreams: EventStreamsTable;
+  idempotencyKeys: IdempotencyKeysTable;
 }
 
 interface ApiKeysTable {
@@ -269,4 +270,16 @@ interface EventStreamsTable {
   rolloutId: string;
   stream: string;
   position: number;
+}
+
+/** A request that its caller may send again; what it makes has the id that stands here before it is made. */
+interface IdempotencyKeysTable {
+  organization: string;
+  key: string;
+  /** Method and path. */
+  request: string;
+  /** sha256 of the body, hex. */
+  bodyHash: string;
+  effectId: string;
+  createdAt: Generated<Date>;
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, addAbortSignal } from 'node:stream';
@@ -26,6 +26,8 @@ export interface Upload {
   readonly body: string;
   /** null where the field is null or absent. The file is the caller's to remove. */
   readonly archive: { readonly path: string; readonly bytes: number } | null;
+  /** Of all that was sent, archive included; hex. */
+  readonly sha256: string;
 }
 
 /**
@@ -41,7 +43,9 @@ export async function receiveUpload(stream: Readable, options: UploadOptions): P
   try {
     const scanner = new FieldScanner(field, maxJsonBytes);
     const decoder = new Base64Decoder();
+    const hash = createHash('sha256');
     for await (const chunk of received(stream, signal)) {
+      hash.update(chunk);
       const text = scanner.push(chunk);
       if (!scanner.hasValue) continue;
       const bytes = decoder.decode(text);
@@ -54,7 +58,8 @@ export async function receiveUpload(stream: Readable, options: UploadOptions): P
     const body = scanner.end().trim() || '{}';
     parseJson(body, z.looseObject({ [field]: z.null('must be base64 text or null').optional() }, 'must be an object'));
     if (!decoder.isComplete) throw invalid(field, 'is not base64: its last characters are missing');
-    return { body, archive: scanner.hasValue ? { path, bytes: file.bytes } : null };
+    const archive = scanner.hasValue ? { path, bytes: file.bytes } : null;
+    return { body, archive, sha256: hash.digest('hex') };
   } catch (error) {
     await rm(path, { force: true });
     throw error;

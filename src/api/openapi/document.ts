@@ -5,13 +5,15 @@ import { isObject, jsonSchemaOf } from './json-schema.ts';
 import type { Answer, Operation, RequestBody } from './operation.ts';
 import { tags } from './operation.ts';
 import { operations } from './operations/index.ts';
-import { headerParameters, pathParameters, queryParameters, templateOf } from './parameters.ts';
+import { headerParameters, idempotencyKey, pathParameters, queryParameters, templateOf } from './parameters.ts';
 
 const introduction = `Harbor runs coding agents in sandboxes made from your Dockerfile, and scores what they did.
 
 Send your key as \`Authorization: Bearer …\` or \`x-api-key\`; \`harbor up\` prints the file that holds it.
 
 Every refusal has the one form \`Problem\`. 429 and 503 may be sent again after \`Retry-After\` seconds: nothing was started.
+Every POST takes an \`Idempotency-Key\`, with which it may be sent again whatever the answer was, or if there was none.
+
 Unknown fields of a request are ignored, and answers may get new fields. Times are UTC, in ISO 8601.`;
 
 /** The description of the API: OpenAPI 3.1, made of the schemas that requests are checked with and answers are built by. */
@@ -37,7 +39,18 @@ export function openApiDocument(): JsonObject {
   };
 }
 
-function describe({ id, path, tag, summary, description, query, headers, body, answers }: Operation): JsonObject {
+function describe({
+  id,
+  method,
+  path,
+  tag,
+  summary,
+  description,
+  query,
+  headers,
+  body,
+  answers,
+}: Operation): JsonObject {
   return {
     operationId: id,
     tags: [tag],
@@ -47,7 +60,7 @@ function describe({ id, path, tag, summary, description, query, headers, body, a
     parameters: [
       ...pathParameters(path),
       ...(query ? queryParameters(query) : []),
-      ...(headers ? headerParameters(headers) : []),
+      ...headerParameters([...(headers ?? []), ...(method === 'post' ? [idempotencyKey] : [])]),
     ],
     ...(body && { requestBody: describeBody(body) }),
     responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),

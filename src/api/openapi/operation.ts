@@ -33,6 +33,8 @@ export interface HeaderParameter {
   readonly name: string;
   readonly description: string;
   readonly example: string;
+  /** Default: any text. */
+  readonly schema?: JsonObject;
 }
 
 export interface RequestBody {

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../../model/json.ts';
+import { limits } from '../../model/limits.ts';
+import { idempotencyHeader, idempotencyKeyPattern } from '../idempotency.ts';
 import { isObject, jsonSchemaOf } from './json-schema.ts';
 import type { HeaderParameter } from './operation.ts';
 
@@ -35,6 +37,14 @@ export function queryParameters(query: z.ZodObject): JsonObject[] {
   });
 }
 
+/** What every POST takes. */
+export const idempotencyKey: HeaderParameter = {
+  name: idempotencyHeader,
+  description: `Makes the request safe to repeat for ${limits.idempotencyKeyHours} hours: what it makes is made once for this key, whatever became of the caller or the server. The same key with another request is 409.`,
+  example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
+  schema: { type: 'string', maxLength: limits.idempotencyKeyLength, pattern: idempotencyKeyPattern.source },
+};
+
 export function headerParameters(headers: readonly HeaderParameter[]): JsonObject[] {
-  return headers.map((header) => ({ ...header, in: 'header', required: false, schema: { type: 'string' } }));
+  return headers.map((header) => ({ schema: { type: 'string' }, ...header, in: 'header', required: false }));
 }

@@ -12,8 +12,9 @@ import { limits } from '../../model/limits.ts';
 import { refuseSecretEnv, refuseSecrets } from '../../model/llm-keys.ts';
 import type { DeploymentRow, RebuiltContent } from '../../store/deployments.ts';
 import { organizationOf } from '../auth.ts';
-import { buildInFlight, startBuild } from '../build-start.ts';
+import { buildInFlight, repeatedBuild, startBuild, startRebuild } from '../build-start.ts';
 import type { ApiDeps } from '../deps.ts';
+import { effectOf } from '../idempotency.ts';
 import { pageQuery, queryOf } from '../input.ts';
 import type { Intake } from '../intake/context.ts';
 import { sizeText } from '../intake/refusal.ts';
@@ -35,16 +36,22 @@ export function deploymentRoutes(deps: ApiDeps): Router {
   /** Answers 200, not 201: scripts around the existing client count on it. */
   router.post('/deployments', async (request, response) => {
     const organization = organizationOf(response);
-    const { pending, warnings } = await withUpload(request, response, createDeploymentSchema, async (upload) => {
-      const { body } = upload;
-      refuseSecretEnv(body.env_vars);
-      const { content, intake } = await storeContent(store.blobs, upload, body.dockerfile ?? null);
-      const settings = { ...body, limits: withTaskNeeds(body.limits, intake.limits) };
-      const made = await store.deployments.create(organization, settings, content);
-      if (!made) throw nameTaken(body.name);
-      return { pending: made, warnings: intake.warnings };
-    });
-    await startBuild(deps, pending);
+    const { pending, warnings, repeatable } = await withUpload(
+      request,
+      response,
+      createDeploymentSchema,
+      async (upload) => {
+        const { body } = upload;
+        refuseSecretEnv(body.env_vars);
+        const effect = await effectOf(deps, request, response, upload.sha256);
+        const { content, intake } = await storeContent(store.blobs, upload, body.dockerfile ?? null);
+        const settings = { ...body, limits: withTaskNeeds(body.limits, intake.limits) };
+        const made = await store.deployments.create(organization, settings, content, effect?.id);
+        if (!made) throw nameTaken(body.name);
+        return { pending: made, warnings: intake.warnings, repeatable: effect !== undefined };
+      },
+    );
+    await startBuild(deps, pending, repeatable);
     response.json(
       await presentDeployment(store, await findDeployment(deps, organization, pending.deployment.id), warnings),
     );
@@ -53,12 +60,12 @@ export function deploymentRoutes(deps: ApiDeps): Router {
   router.post('/deployments/:key/build', async (request, response) => {
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
     const buildId = await withUpload(request, response, buildDeploymentSchema, async (upload) => {
+      const effect = await effectOf(deps, request, response, upload.sha256);
+      const repeated = await repeatedBuild(deps, deployment, effect);
+      if (repeated !== undefined) return repeated;
       const content = await newContent(deps, deployment, upload);
-      const running = content || upload.body.force ? undefined : await buildInFlight(deps, deployment);
-      if (running !== undefined) return running;
-      const pending = await store.deployments.rebuild(deployment, content ?? {}, upload.body.force);
-      await startBuild(deps, pending);
-      return pending.buildId;
+      const running = content || upload.body.force ? undefined : await buildInFlight(deps, deployment, effect);
+      return running ?? (await startRebuild(deps, deployment, content ?? {}, upload.body.force, effect));
     });
     const build = await store.deployments.build(buildId);
     response.json({ build_id: buildId, deployment_id: deployment.id, status: build?.status ?? 'pending' });

@@ -4,18 +4,19 @@ import { Router } from 'express';
 import { type GcReport, type GcRequest, gcRequestSchema } from '../../model/garbage.ts';
 import { gcWorkflowId, taskQueue } from '../../model/ids.ts';
 import type { ApiDeps } from '../deps.ts';
-import { bodyOf } from '../input.ts';
+import { keyedBodyOf } from '../idempotency.ts';
 import { unavailable } from '../problems.ts';
 
 type Gc = (request: GcRequest) => Promise<GcReport>;
 
 /** What the server keeps and removes. */
-export function gcRoutes({ client, logger }: ApiDeps): Router {
+export function gcRoutes(deps: ApiDeps): Router {
+  const { client, logger } = deps;
   const router = Router();
 
   /** Answers when it is done; who comes meanwhile joins it. */
   router.post('/gc', async (request, response) => {
-    const asked = await bodyOf(request, gcRequestSchema);
+    const { body: asked } = await keyedBodyOf(deps, request, response, gcRequestSchema);
     const handle = await begin(asked);
     response.json(await handle.result());
   });

@@ -5,9 +5,10 @@ import { createInstancesSchema } from '../../model/instance.ts';
 import { limits } from '../../model/limits.ts';
 import type { DeploymentRow } from '../../store/deployments.ts';
 import { organizationOf } from '../auth.ts';
-import { buildInFlight, startBuild } from '../build-start.ts';
+import { buildInFlight, repeatedBuild, startRebuild } from '../build-start.ts';
 import type { ApiDeps } from '../deps.ts';
-import { bodyOf, pageQuery, queryOf, wholeNumber } from '../input.ts';
+import { type Effect, effectOf, ignoredBody, keyedBodyOf } from '../idempotency.ts';
+import { pageQuery, queryOf, wholeNumber } from '../input.ts';
 import { countInstances, presentInstance, rowsOf } from '../present-instances.ts';
 import { findDeployment } from './deployments.ts';
 
@@ -26,7 +27,8 @@ export function instanceRoutes(deps: ApiDeps): Router {
 
   router.post('/deployments/:key/instances/batch', async (request, response) => {
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
-    const { count, start_seed } = await bodyOf(request, createInstancesSchema);
+    const { body } = await keyedBodyOf(deps, request, response, createInstancesSchema);
+    const { count, start_seed } = body;
     const created = await store.instances.add(deployment.id, start_seed, count);
     response.json({ ...(await countInstances(store.instances, deployment)), created_count: created });
   });
@@ -35,7 +37,8 @@ export function instanceRoutes(deps: ApiDeps): Router {
   router.post('/deployments/:key/instances/build-all', async (request, response) => {
     const organization = organizationOf(response);
     const before = await findDeployment(deps, organization, request.params.key);
-    const buildId = await buildWhereNeeded(before);
+    const effect = await effectOf(deps, request, response, ignoredBody);
+    const buildId = await buildWhereNeeded(before, effect);
     const counts = await countInstances(store.instances, await findDeployment(deps, organization, before.id));
     response.json({ ...counts, total_instances: counts.total, build_id: buildId });
   });
@@ -50,12 +53,10 @@ export function instanceRoutes(deps: ApiDeps): Router {
   });
 
   /** The build under way; else, where the last one failed, another try of what is stored. */
-  async function buildWhereNeeded(deployment: DeploymentRow): Promise<string | null> {
-    const running = await buildInFlight(deps, deployment);
-    if (running !== undefined || deployment.status !== 'failed') return running ?? null;
-    const pending = await store.deployments.rebuild(deployment, {}, false);
-    await startBuild(deps, pending);
-    return pending.buildId;
+  async function buildWhereNeeded(deployment: DeploymentRow, effect: Effect | undefined): Promise<string | null> {
+    const known = (await repeatedBuild(deps, deployment, effect)) ?? (await buildInFlight(deps, deployment, effect));
+    if (known !== undefined || deployment.status !== 'failed') return known ?? null;
+    return startRebuild(deps, deployment, {}, false, effect);
   }
 
   return router;

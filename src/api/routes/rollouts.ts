@@ -14,7 +14,8 @@ import type { DeploymentRow } from '../../store/deployments.ts';
 import type { RolloutRow } from '../../store/rollouts.ts';
 import { organizationOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
-import { bodyOf, pageQuery, queryOf, untilClosed, wholeNumber } from '../input.ts';
+import { type Effect, effectOf, ignoredBody, keyedBodyOf } from '../idempotency.ts';
+import { pageQuery, queryOf, untilClosed, wholeNumber } from '../input.ts';
 import { streamLog } from '../log-stream.ts';
 import { presentRollout, presentRolloutSummary } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
@@ -43,12 +44,14 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
   router.post('/deployments/:key/rollout', async (request, response) => {
     const deployment = await findDeployment(deps, organizationOf(response), request.params.key);
-    await run(request, response, deployment, await bodyOf(request, rolloutBodySchema));
+    await run(request, response, deployment, await keyedBodyOf(deps, request, response, rolloutBodySchema));
   });
 
   router.post('/rollout', async (request, response) => {
-    const { deployment_id, ...body } = await bodyOf(request, globalRolloutRequestSchema);
-    await run(request, response, await findDeployment(deps, organizationOf(response), deployment_id), body);
+    const { body: whole, effect } = await keyedBodyOf(deps, request, response, globalRolloutRequestSchema);
+    const { deployment_id, ...body } = whole;
+    const deployment = await findDeployment(deps, organizationOf(response), deployment_id);
+    await run(request, response, deployment, { body, effect });
   });
 
   router.get('/rollouts', async (request, response) => {
@@ -84,12 +87,14 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
   router.post('/rollouts/:id/cancel', async (request, response) => {
     const row = await findRollout(deps, response, request.params.id);
+    // A rollout ends once, so that nothing hangs on the key but that it is of this request.
+    await effectOf(deps, request, response, ignoredBody);
     if (!isClosed(row.status)) await cancelRollout(deps, row);
     const now = (await store.rollouts.find(row.id)) ?? row;
     response.status(isClosed(now.status) ? 200 : 202).json(await presentRollout(store, now));
   });
 
-  async function run(request: Request, response: Response, deployment: DeploymentRow, body: RolloutBody) {
+  async function run(request: Request, response: Response, deployment: DeploymentRow, { body, effect }: Keyed) {
     const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
     const gone = untilClosed(response);
     const beforeNew = async () => {
@@ -98,7 +103,8 @@ export function rolloutRoutes(deps: ApiDeps): Router {
       const { limits: needs } = await store.deployments.generation(deployment.id, generation);
       await waitForPlace(deps, { cpuCores: needs.cpu_cores, memoryMb: needs.memory_mb }, gone);
     };
-    const { policies, ...one } = body;
+    // A repeat under the same key is one under the same rollout_id.
+    const { policies, ...one } = effect && body.rollout_id === undefined ? { ...body, rollout_id: effect.id } : body;
     if (policies) {
       const { id, rows } = await startComparison(deps, deployment, { ...one, policies }, beforeNew);
       if (asynchronous) {
@@ -121,6 +127,11 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   }
 
   return router;
+}
+
+interface Keyed {
+  readonly body: RolloutBody;
+  readonly effect: Effect | undefined;
 }
 
 function accept(response: Response, location: string, body: object): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -58,7 +59,8 @@ describe('an upload', () => {
           const text = JSON.stringify(whole, undefined, indent).replace(`"${mark}"`, () =>
             spell(Buffer.from(bytes).toString('base64')),
           );
-          const { body, archive } = await receive(directory, cut(text, pieces));
+          const { body, archive, sha256 } = await receive(directory, cut(text, pieces));
+          expect(sha256).toBe(createHash('sha256').update(text).digest('hex'));
           expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify({ ...whole, [field]: null })));
           expect(archive?.bytes).toBe(bytes.length);
           expect(await readFile(archive?.path ?? '')).toEqual(Buffer.from(bytes));
@@ -84,12 +86,12 @@ describe('an upload', () => {
     ['absent', '{"name":"x"}'],
   ])('has no archive where the field is %s', async (_, text) => {
     const directory = await temporaryFolder();
-    expect(await receive(directory, [Buffer.from(text)])).toEqual({ body: text, archive: null });
+    expect(await receive(directory, [Buffer.from(text)])).toMatchObject({ body: text, archive: null });
     expect(await readdir(directory)).toEqual([]);
   });
 
   test('may have an empty body, which old clients send to /build', async () => {
-    expect(await receive(await temporaryFolder(), [])).toEqual({ body: '{}', archive: null });
+    expect(await receive(await temporaryFolder(), [])).toMatchObject({ body: '{}', archive: null });
   });
 
   test('is as large as the limit says, to the byte', async () => {

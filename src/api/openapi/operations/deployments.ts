@@ -46,7 +46,10 @@ export const deploymentOperations: readonly Operation[] = [
     answers: {
       200: json(deploymentSchema, 'It is stored, and its build is under way.', links('id')),
       ...refusals(...keyed),
-      409: refusal(409, 'A deployment of this name exists and has not failed.'),
+      409: refusal(
+        409,
+        'A deployment of this name exists and has not failed, or another request had this `Idempotency-Key`.',
+      ),
     },
   },
   {
@@ -105,7 +108,7 @@ export const deploymentOperations: readonly Operation[] = [
         getBuild: { build: '$response.body#/build_id' },
         getBuildLog: { build: '$response.body#/build_id' },
       }),
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 409),
     },
   },
 ];

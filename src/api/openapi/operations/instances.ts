@@ -25,7 +25,7 @@ export const instanceOperations: readonly Operation[] = [
         listInstances: { key: '$response.body#/deployment_id' },
         buildInstances: { key: '$response.body#/deployment_id' },
       }),
-      ...refusals(...keyed, 404, 413, 415),
+      ...refusals(...keyed, 404, 409, 413, 415),
     },
   },
   {
@@ -38,7 +38,7 @@ export const instanceOperations: readonly Operation[] = [
       'Joins a build that is under way; starts one where the last has failed. Answers without waiting for it.',
     answers: {
       200: json(instancesBuildSchema, 'How ready all instances of the deployment are now.'),
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 409),
     },
   },
   {

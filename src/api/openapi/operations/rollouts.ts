@@ -51,7 +51,7 @@ const answers: Answers = {
   ),
   409: json(
     refusedRolloutSchema,
-    'The deployment is not ready or did not build, or another rollout has this `rollout_id`.',
+    'The deployment is not ready or did not build, or another rollout has this `rollout_id`, or another request this `Idempotency-Key`.',
   ),
   424: json(
     unrewardedSchema,
@@ -136,7 +136,7 @@ export const rolloutOperations: readonly Operation[] = [
     answers: {
       200: json(rolloutSchema, 'It has ended.'),
       202: json(rolloutSchema, 'It is being ended.'),
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 409),
     },
   },
 ];

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { homePath } from './embedded/home.ts';
-import { invalid } from './model/errors.ts';
+import { HarborError, invalid } from './model/errors.ts';
 
 /** What `harbor up` is told by its environment; read once, here. */
 export interface Config {
@@ -13,6 +14,8 @@ export interface Config {
   /** Rollouts that may run at once. */
   readonly places: number;
   readonly logLevel: string;
+  /** A Postgres database. Undefined: the embedded one, in the data folder. */
+  readonly databaseUrl: string | undefined;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -29,7 +32,29 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     apiKey: apiKey(env),
     places: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000) ?? placesPerCore * availableParallelism(),
     logLevel: oneOf(env, 'HARBOR_LOG_LEVEL', logLevels) ?? 'info',
+    databaseUrl: databaseUrl(env),
   };
+}
+
+/** `DATABASE_URL`, or the content of the file that `DATABASE_URL_FILE` names: its password need not be in an environment. */
+export function databaseUrl(env: NodeJS.ProcessEnv): string | undefined {
+  const name = 'DATABASE_URL';
+  const file = env[`${name}_FILE`]?.trim();
+  const given = env[name]?.trim();
+  if (file && given) throw invalid(name, `is set, and so is ${name}_FILE`, 'Set one of the two.');
+  const url = file ? readSecretFile(`${name}_FILE`, file) : given;
+  if (!url) return undefined;
+  // The address itself is never shown: it may hold a password.
+  if (!/^postgres(ql)?:\/\//.test(url)) throw invalid(name, 'must begin with postgresql://');
+  return url;
+}
+
+function readSecretFile(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new HarborError('invalid_request', `${name}: the file ${file} cannot be read`, { cause: error, field: name });
+  }
 }
 
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, least: number, most: number): number | undefined {

@@ -1,9 +1,13 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { toFailure } from '../model/errors.ts';
+import { HarborError, toFailure } from '../model/errors.ts';
+import { isOutage } from '../model/outage.ts';
 import { isShutdown } from './standing.ts';
 
-/** Internal faults are tried this often at the same place before the workflow decides. */
+/**
+ * Internal faults are tried this often at the same place before the workflow decides. A database that is away is none of
+ * them: it is waited for, however long that takes.
+ */
 const internalTries = 5;
 
 /** Seconds between looks of an activity that waits for a place, by how many wait before it. */
@@ -56,7 +60,7 @@ export function activity<Input, Output>(
         },
       });
     } catch (error) {
-      throw toTemporal(error, context.cancellationSignal, persistent || attempt < internalTries);
+      throw toTemporal(error, context.cancellationSignal, persistent || attempt < internalTries || isBareOutage(error));
     } finally {
       clearInterval(timer);
     }
@@ -70,6 +74,11 @@ export class NoPlace extends Error {
     super(`all places for running rollouts are taken; ${ahead} wait before this one`);
     this.ahead = ahead;
   }
+}
+
+/** An outage that nobody has made a failure of its own of: sandboxes and downloads have theirs, with tries of their own. */
+function isBareOutage(error: unknown): boolean {
+  return !HarborError.isInstance(error) && isOutage(error);
 }
 
 function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error {

@@ -10,7 +10,7 @@ export interface AgentEnd {
   /** The last of its output. */
   readonly outputTail: string;
   /** Its LLM calls, in the order in which they began. */
-  readonly calls: readonly Pick<CallRecord, 'status' | 'httpStatus'>[];
+  readonly calls: readonly Pick<CallRecord, 'status' | 'httpStatus' | 'error'>[];
 }
 
 /** Why an agent failed; null where it did not. */
@@ -30,6 +30,7 @@ export function agentFailure({ agent, end, outputTail, calls }: AgentEnd): Failu
     };
   }
   return (
+    budgetFailure(calls) ??
     callFailure(calls.at(-1)) ??
     (calls.length === 0 && agent.toolbox ? startFailure(agent, outputTail) : undefined) ??
     agent.explainFailure(outputTail, exitCode) ?? {
@@ -39,8 +40,14 @@ export function agentFailure({ agent, end, outputTail, calls }: AgentEnd): Failu
   );
 }
 
+/** An agent that was refused a call for want of budget has no way to go on, whatever else it may have tried after it. */
+function budgetFailure(calls: AgentEnd['calls']): Failure | undefined {
+  const refused = calls.findLast(({ status }) => status === 'refused');
+  return refused && { class: 'budget_exhausted', message: refused.error ?? 'the budget is used up' };
+}
+
 /** An agent that gave up on its last call did so for the sake of whoever failed to answer it. */
-function callFailure(last: AgentEnd['calls'][number] | undefined): Failure | undefined {
+function callFailure(last: Pick<CallRecord, 'status' | 'httpStatus'> | undefined): Failure | undefined {
   if (last?.status === 'http_error') {
     return {
       class: 'model_provider_failed',

@@ -3,6 +3,7 @@ import type { Agent } from '../agents/agent.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import { readSettings } from '../agents/settings.ts';
 import type { EgressMode } from '../model/egress.ts';
+import { isPriced } from '../interceptor/prices.ts';
 import { HarborError, invalid } from '../model/errors.ts';
 import { toJsonObject } from '../model/json.ts';
 import { limits } from '../model/limits.ts';
@@ -60,6 +61,7 @@ export async function planRollout(
   const generation = await store.deployments.generation(deployment.id, deployment.readyGeneration);
   const snapshot = await snapshotOf(store, generation);
   const plan = await derivePlan(store, agents, generation, snapshot, request);
+  refuseUnpriced(plan.model, request);
   const id = request.rollout_id ?? ulid();
   return {
     id,
@@ -75,6 +77,14 @@ export async function planRollout(
     model: plan.model?.name ?? null,
     request,
   };
+}
+
+/** Dollars can only be bounded where it is known beforehand what a call costs. */
+function refuseUnpriced(model: ModelRef | null, { limits: { budget } }: RolloutRequest): void {
+  if (budget?.usd === undefined) return;
+  if (model !== null && isPriced(model, new Date())) return;
+  const why = model === null ? 'no model is named' : `${model.name} has no known price`;
+  throw invalid('limits.budget.usd', `cannot be kept: ${why}`, 'Name a model with a price, or limit tokens or calls.');
 }
 
 /** All that belongs to a rollout, for the activities that carry it out. */

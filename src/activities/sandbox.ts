@@ -1,6 +1,6 @@
 import { check } from '../model/json.ts';
 import { HarborError } from '../model/errors.ts';
-import { sandboxName } from '../model/ids.ts';
+import { rolloutBudgetId, sandboxName } from '../model/ids.ts';
 import { rolloutInputSchema } from '../model/rollout.ts';
 import type { AttemptRef, Provisioned, ProvisionRequest, RolloutInput, TeardownRequest } from '../model/stages.ts';
 import type { Sandbox } from '../sandboxes/provider.ts';
@@ -27,12 +27,14 @@ export async function provision(
   const rollout = await loadRollout(store, deps.agents, row);
   const name = sandboxName(rolloutId, attempt, 'agent');
   await store.attempts.begin(rolloutId, attempt, name);
+  const { budget } = row.request.limits;
   await interceptor.grant(
     {
       rolloutId,
       attempt,
       models: rollout.plan.model === null ? [] : [rollout.plan.model.name],
       script: rollout.plan.script,
+      ...(budget && { budgets: [{ id: rolloutBudgetId(rolloutId), ...budget }] }),
     },
     scope.signal,
   );

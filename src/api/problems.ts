@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { HarborError } from '../model/errors.ts';
 import { failures } from '../model/failures.ts';
+import { isOutage } from '../model/outage.ts';
 import type { Problem } from '../model/responses.ts';
 
 /** An answer other than success, thrown from anywhere below a route. */
@@ -28,10 +29,12 @@ export function conflict(detail: string, remedy: string): ProblemError {
   return new ProblemError(409, { detail, code: 'conflict', remedy });
 }
 
-/** A part that has to be there is away for the moment; nothing was started. */
+const unavailableStatus = 503;
+
+/** A part that has to be there is away for the moment. */
 export function unavailable(detail: string): ProblemError {
   return new ProblemError(
-    503,
+    unavailableStatus,
     { detail, code: 'unavailable', remedy: 'Try again in a moment.' },
     { 'retry-after': '2' },
   );
@@ -48,8 +51,9 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
     }
     // What is left of a body that was refused half-way: unread, it would break the connection before the answer is read.
     request.resume();
-    const problem = toProblem(error);
+    const problem = toProblem(error) ?? outage(error);
     if (problem && !response.headersSent) {
+      if (problem.status === unavailableStatus) logger.warn(what, 'a part that a request needs is away');
       send(response, problem);
       return;
     }
@@ -69,6 +73,11 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
 function toProblem(error: unknown): ProblemError | undefined {
   if (error instanceof ProblemError) return error;
   return HarborError.isInstance(error) && error.failureClass !== 'internal' ? fromHarborError(error) : undefined;
+}
+
+/** The store is asked by every route. What the request was to do may have been done: only its caller can look. */
+function outage(error: unknown): ProblemError | undefined {
+  return isOutage(error) ? unavailable('A part of Harbor is away for the moment') : undefined;
 }
 
 function fromHarborError({ failureClass, message, field, remedy, retryAfterSeconds }: HarborError): ProblemError {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HarborError } from '../model/errors.ts';
 import { failures, isFailureClass } from '../model/failures.ts';
 import { limits } from '../model/limits.ts';
+import { isOutage } from '../model/outage.ts';
 import type { RolloutResponse } from '../model/responses.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { ApiDeps } from './deps.ts';
@@ -34,7 +35,7 @@ export async function waitForEnd({ store }: ApiDeps, id: string, signal: AbortSi
   while (!signal.aborted) {
     const heard = new AbortController();
     const closing = store.rollouts.closing(id, AbortSignal.any([signal, heard.signal]));
-    const row = await store.rollouts.find(id);
+    const row = await throughOutages(() => store.rollouts.find(id), signal);
     if (row?.closedAt) {
       heard.abort();
       return row;
@@ -44,6 +45,21 @@ export async function waitForEnd({ store }: ApiDeps, id: string, signal: AbortSi
     heard.abort();
   }
   return undefined;
+}
+
+/**
+ * Asks again for as long as the store is away. A rollout that is under way must not be answered with 503: clients would
+ * send it again, and pay for another.
+ */
+export async function throughOutages<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isOutage(error) || signal.aborted) throw error;
+    }
+    await sleep(endPauseMs, undefined, { signal });
+  }
 }
 
 /** A number was earned: 200. Else the class says: clients repeat 429 and 5xx, and would pay again. */

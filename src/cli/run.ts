@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ulid } from 'ulid';
 import { agentRegistry } from '../agents/registry.ts';
+import type { Budget } from '../model/budget.ts';
 import { egressModes, type EgressMode } from '../model/egress.ts';
 import { invalid } from '../model/errors.ts';
 import type { DeploymentResponse } from '../model/deployment-responses.ts';
@@ -19,6 +20,9 @@ interface Flags extends ServerFlags {
   readonly seed?: readonly number[];
   readonly model?: string;
   readonly timeout?: number;
+  readonly budgetUsd?: number;
+  readonly budgetTokens?: number;
+  readonly budgetCalls?: number;
   readonly agent?: string;
   readonly policy?: readonly Policy[];
   readonly concurrency: number;
@@ -54,6 +58,9 @@ export function register(program: Command, context: CliContext): void {
         .conflicts('agent'),
     )
     .option('--timeout <seconds>', "for each agent (default: the deployment's, 300 if it names none)", wholeNumber(1))
+    .option('--budget-usd <dollars>', 'that each agent may spend on LLM calls', dollars)
+    .option('--budget-tokens <n>', 'that each agent may use, input and output', wholeNumber(1))
+    .option('--budget-calls <n>', 'LLM calls that each agent may make', wholeNumber(1))
     .option('--concurrency <n>', 'how many are asked for at once', wholeNumber(1), 8)
     .addOption(new Option('--egress <mode>', egressHelp(context)).choices(egressModes))
     .option('--artifact <path>', 'keep this file or folder of the sandbox, too (repeatable)', repeated(String))
@@ -112,6 +119,7 @@ function seedsOf({ name, seeds }: DeploymentResponse, flags: Flags): readonly nu
 /** The existing client's request, with what its flags say and it does not send. */
 function requests({ name }: CliContext, flags: Flags, comparison?: string): (rollout: TrackedRollout) => NewRollout {
   const { timeout, egress, artifact } = flags;
+  const budget = budgetOf(flags);
   const agentEgress = egress ?? (name === 'harbor' ? 'interceptor-only' : undefined);
   return ({ seed, policy }) => {
     const { agent } = policy ?? flags;
@@ -120,11 +128,28 @@ function requests({ name }: CliContext, flags: Flags, comparison?: string): (rol
       env: { seed, env_name: 'harbor' },
       policy: { config: { model, ...(agent !== undefined && { agent }) } },
       ...(comparison !== undefined && { comparison_id: comparison }),
-      ...(timeout !== undefined && { limits: { timeout_s: timeout } }),
+      ...((timeout !== undefined || budget) && {
+        limits: { ...(timeout !== undefined && { timeout_s: timeout }), ...(budget && { budget }) },
+      }),
       ...(agentEgress !== undefined && { egress: { agent: agentEgress } }),
       ...(artifact !== undefined && { artifacts: [...artifact] }),
     };
   };
+}
+
+function budgetOf({ budgetUsd: usd, budgetTokens: tokens, budgetCalls: calls }: Flags): Budget | undefined {
+  if (usd === undefined && tokens === undefined && calls === undefined) return undefined;
+  return {
+    ...(usd !== undefined && { usd }),
+    ...(tokens !== undefined && { tokens }),
+    ...(calls !== undefined && { calls }),
+  };
+}
+
+function dollars(text: string): number {
+  const amount = Number(text);
+  if (!(amount > 0)) throw new InvalidArgumentError('It must be an amount of US dollars, like 0.50.');
+  return amount;
 }
 
 /** `codex:gpt-5-mini`, or an agent alone. A model may hold colons itself. */

@@ -2,11 +2,14 @@ import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../model/call.ts';
 import { errorText } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
+import type { BudgetBook } from './budgets/budget-book.ts';
+import { reserveFor } from './budgets/reserve.ts';
+import type { Meter } from './budgets/meter.ts';
 import type { DialectSpec } from './dialects/dialect.ts';
 import { findHeader, forwardedRequestHeaders, forwardedResponseHeaders } from './headers.ts';
 import type { Journal } from './journal/journal.ts';
 import type { OpenCall, OpenCalls } from './open-calls.ts';
-import { notRecorded, refuse } from './refusals.ts';
+import { notRecorded, recordRefusal, refuse } from './refusals.ts';
 import { StreamWatch } from './stream-watch.ts';
 import type { Upstream, UpstreamAnswer } from './upstream.ts';
 
@@ -24,6 +27,7 @@ export interface Forwarding {
   readonly response: ServerResponse;
   readonly journal: Journal;
   readonly calls: OpenCalls;
+  readonly budgets: BudgetBook;
 }
 
 /**
@@ -45,7 +49,8 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     startedAt: Date.now(),
     contentEncoding: client.headers['content-encoding'] ?? null,
   } as const;
-  const call = calls.add(grant, journal.begin(opening, body), response);
+  const log = journal.begin(opening, body);
+  const call = calls.add(grant, log, response);
   response.on('close', () => call.breakOff('client_abort'));
   try {
     await call.log.flush();
@@ -55,6 +60,18 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     return refuse(response, refusals, notRecorded);
   }
   if (call.isOver) return;
+  let meter: Meter | undefined;
+  if (grant.budgets?.length && dialect !== 'other') {
+    const asked = { ...opening, id: log.id };
+    const outcome = await reserveFor(forwarding.budgets, grant.budgets, asked, body, call).catch(() => undefined);
+    if (call.isOver) return;
+    if (!outcome) {
+      call.breakOff('reset', notRecorded.message);
+      return refuse(response, refusals, notRecorded);
+    }
+    if (outcome.kind === 'refused') return recordRefusal(response, refusals, outcome.error, call);
+    ({ meter } = outcome);
+  }
   try {
     const headers = forwardedRequestHeaders(client.rawHeaders);
     const request = { dialect, method: opening.method, path: upstreamPath, headers, body, grant };
@@ -62,8 +79,9 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     call.cancelledBy(sent.cancel);
     const answer = await sent.answer;
     if (call.isOver) answer.body.destroy();
-    else handThrough(answer, call, forwarding);
+    else handThrough(answer, call, forwarding, meter);
   } catch (error) {
+    meter?.failed(error);
     if (call.isOver) return;
     const message = `${upstream.name} cannot be reached: ${errorText(error)}`;
     call.breakOff('reset', message);
@@ -73,7 +91,12 @@ export async function forward(forwarding: Forwarding): Promise<void> {
 }
 
 /** Passes an answer on as it comes, at the pace of the client and of the journal's disk, and records it. */
-function handThrough(answer: UpstreamAnswer, call: OpenCall, { response, journal, ...how }: Forwarding): void {
+function handThrough(
+  answer: UpstreamAnswer,
+  call: OpenCall,
+  { response, journal, ...how }: Forwarding,
+  meter: Meter | undefined,
+): void {
   const { status, statusText, headers, body } = answer;
   const watch = watchFor(answer, how);
   let pieces: Buffer[] = [];
@@ -84,6 +107,7 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, { response, journal
     pieces = [];
     call.log.chunk(piece);
     watch?.see(piece);
+    meter?.see(piece);
     if (!response.write(piece)) {
       body.pause();
       response.once('drain', resume);
@@ -110,11 +134,13 @@ function handThrough(answer: UpstreamAnswer, call: OpenCall, { response, journal
   body.on('error', (error) => breakOff(`the upstream broke off: ${error.message}`));
   body.on('close', () => breakOff('the upstream broke off'));
 
-  call.log.head({
+  const head = {
     status,
     contentType: findHeader(headers, 'content-type'),
     contentEncoding: findHeader(headers, 'content-encoding'),
-  });
+  };
+  call.log.head(head);
+  meter?.begins(head);
   response.sendDate = false;
   response.writeHead(status, statusText, forwardedResponseHeaders(headers));
   // The head goes out with the first piece of the body where that is there already, else alone and at once.

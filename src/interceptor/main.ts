@@ -4,6 +4,8 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { ownIdentity } from '../embedded/process-identity.ts';
 import { adminListener } from './admin-server.ts';
+import { HarborError } from '../model/errors.ts';
+import { BudgetBook } from './budgets/budget-book.ts';
 import { GrantBook } from './grants.ts';
 import { Journal } from './journal/journal.ts';
 import { Listeners } from './listeners.ts';
@@ -61,6 +63,10 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   held.defer(() => adminListeners.close());
   const grants = await GrantBook.open(directory);
   held.defer(() => grants.close());
+  const budgets = await BudgetBook.open(directory, (cause) =>
+    onError(new HarborError('internal', 'the interceptor cannot write what a call took from its budget', { cause })),
+  );
+  held.defer(() => budgets.close());
   const owner = { pid, start: startTime };
   const journal = await Journal.open({ directory: journalDirectory(directory), owner, onError });
   held.defer(() => journal.close());
@@ -70,7 +76,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   held.defer(() => upstreams.close());
 
   const calls = new OpenCalls();
-  const parts = { installationSecret, grants, upstreams, journal, calls, onError };
+  const parts = { installationSecret, grants, upstreams, journal, calls, budgets, onError };
   const listeners = await Listeners.open({
     hosts: publicHosts,
     port: options.publicPort,

@@ -10,6 +10,7 @@ export class OpenCall {
   private readonly response: ServerResponse;
   private readonly onEnd: () => void;
   private cancel: (() => void) | undefined;
+  private tell: ((status: CallStatus) => void) | undefined;
   private closed = false;
 
   constructor(log: CallLog, response: ServerResponse, onEnd: () => void) {
@@ -25,6 +26,11 @@ export class OpenCall {
   /** What ends the upstream's part of it, should the call be broken off. */
   cancelledBy(cancel: () => void): void {
     this.cancel = cancel;
+  }
+
+  /** Who is told how the call ended, before its client can know. */
+  toldTo(tell: (status: CallStatus) => void): void {
+    this.tell = tell;
   }
 
   /** The upstream's answer is all there. */
@@ -51,6 +57,7 @@ export class OpenCall {
     if (this.closed) return false;
     this.closed = true;
     this.log.close(status, error);
+    this.tell?.(status);
     this.onEnd();
     return true;
   }

@@ -1,4 +1,5 @@
 import { calcPrice } from '@pydantic/genai-prices';
+import type { ModelRef } from '../model/model-ref.ts';
 import type { ReportedUsage } from './dialects/dialect.ts';
 
 /**
@@ -19,4 +20,10 @@ export function priceCall(upstream: string, model: string | null, usage: Reporte
     output_tokens: usage.outputTokens,
   };
   return calcPrice(tokens, model, { providerId: upstream, timestamp: at })?.total_price ?? null;
+}
+
+/** Whether it is known what calls to a model cost. */
+export function isPriced({ provider, name }: ModelRef, at: Date): boolean {
+  const one = { inputTokens: 1, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 1, reasoningTokens: 0 };
+  return priceCall(provider, name, one, at) !== null;
 }

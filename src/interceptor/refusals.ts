@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '../model/json.ts';
 import type { DialectSpec, Provider, RefusalError } from './dialects/dialect.ts';
+import type { OpenCall } from './open-calls.ts';
 import { maxBodyBytes } from './request-body.ts';
 
 /** Answers in the interceptor's own name, in the error form of the client's dialect. */
@@ -11,6 +12,19 @@ export function refuse(response: ServerResponse, dialect: DialectSpec | undefine
     error.status,
     dialect?.errorBody(error) ?? { error: { code: error.code, message: error.message } },
   );
+}
+
+/** As {@link refuse}, for a call whose record has begun: the answer goes into it. */
+export function recordRefusal(
+  response: ServerResponse,
+  dialect: DialectSpec,
+  error: RefusalError,
+  call: OpenCall,
+): void {
+  call.log.head({ status: error.status, contentType: 'application/json', contentEncoding: null });
+  call.log.chunk(Buffer.from(JSON.stringify(dialect.errorBody(error))));
+  call.breakOff('refused', error.message);
+  refuse(response, dialect, error);
 }
 
 export function sendJson(response: ServerResponse, status: number, body: JsonObject): void {
@@ -54,6 +68,11 @@ export function wrongModel(allowed: readonly string[], asked: string | null): Re
 
 export function noSuchModel(id: string): RefusalError {
   return { status: 404, code: 'model_not_found', message: `There is no model ${id} for this attempt.` };
+}
+
+/** The status at which the clients of a dialect give up soonest, without a repeat: see docs/budgets.md. */
+export function budgetExhausted({ provider }: Pick<DialectSpec, 'provider'>, message: string): RefusalError {
+  return { status: provider === 'anthropic' ? 403 : 400, code: 'budget_exhausted', message };
 }
 
 export const notRecorded: RefusalError = {

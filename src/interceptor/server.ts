@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { HarborError } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
+import type { BudgetBook } from './budgets/budget-book.ts';
 import { decodeBody } from './content-encoding.ts';
 import type { DialectSpec } from './dialects/dialect.ts';
 import { findDialect } from './dialects/registry.ts';
@@ -32,6 +33,7 @@ export interface ServerParts {
   readonly upstreams: Upstreams;
   readonly journal: Journal;
   readonly calls: OpenCalls;
+  readonly budgets: BudgetBook;
   readonly onError: (error: HarborError) => void;
 }
 

@@ -4,9 +4,9 @@ export type Dialect = 'openai-responses' | 'openai-chat' | 'anthropic-messages' 
 /**
  * How a call ended. `ok`: a whole answer; `http_error`: the upstream answered 4xx or 5xx; `reset`: the upstream could not
  * be reached or broke off; `client_abort`: the agent hung up; `revoked`: the attempt ended meanwhile; `killed`: the
- * interceptor died with the call open.
+ * interceptor died with the call open; `refused`: it did not fit into a budget, and was not forwarded.
  */
-export const callStatuses = ['ok', 'http_error', 'reset', 'client_abort', 'revoked', 'killed'] as const;
+export const callStatuses = ['ok', 'http_error', 'reset', 'client_abort', 'revoked', 'killed', 'refused'] as const;
 export type CallStatus = (typeof callStatuses)[number];
 
 /** Tokens of one call as the provider reported them. */

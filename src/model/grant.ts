@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetSchema } from './budget.ts';
 import type { ModelScript } from './task.ts';
 
 const scriptSchema: z.ZodType<ModelScript> = z.object({
@@ -16,6 +17,11 @@ export const grantSchema = z.object({
   models: z.array(z.string()),
   /** Played where no real upstream is configured. */
   script: scriptSchema.nullable(),
+  /**
+   * What its calls take from, each by an id that all who share it name alike: `rollout/<id>` for all attempts of a rollout.
+   * A call is forwarded where it fits into every one of them.
+   */
+  budgets: z.array(budgetSchema.extend({ id: z.string() })).optional(),
 });
 export type Grant = z.infer<typeof grantSchema>;
 

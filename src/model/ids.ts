@@ -26,5 +26,8 @@ export const agentLogId = (rolloutId: string, attempt: number): string => `rollo
 export const testsLogId = (rolloutId: string, attempt: number): string => `rollout/${rolloutId}/${attempt}/tests`;
 export const buildLogId = (provider: string, contentHash: string): string => `build/${provider}/${contentHash}`;
 
+/** A rollout's own budget, which its attempts share. */
+export const rolloutBudgetId = (rolloutId: string): string => `rollout/${rolloutId}`;
+
 /** One attempt, as the interceptor and its journal know it. */
 export const attemptKey = (rolloutId: string, attempt: number): string => `${rolloutId}.${attempt}`;

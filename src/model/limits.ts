@@ -23,6 +23,10 @@ export const limits = {
   cpuCores: [1, 8, 2],
   memoryMb: [512, 32_768, 4096],
   diskMb: [1024, 102_400, 10_240],
+  /** US dollars [least, most], tokens and calls that a budget may name. */
+  budgetUsd: [0.000_001, 100_000],
+  budgetTokens: 1_000_000_000_000,
+  budgetCalls: 1_000_000_000,
   /** Seconds for the tests where the task names none, and at most. */
   testsTimeoutSeconds: [1, 7200, 600],
   /** Policies that one request may compare. */

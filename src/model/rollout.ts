@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetSchema } from './budget.ts';
 import { contextOverrideSchema, contextOverridesSchema } from './context-override.ts';
 import { egressSchema } from './egress.ts';
 import { rolloutIdPattern } from './ids.ts';
@@ -101,6 +102,9 @@ export const rolloutRequestSchema = z.object({
         .max(limits.timeoutSeconds[1], `must be at most ${limits.timeoutSeconds[1]} seconds`)
         .optional()
         .describe('Seconds for the agent alone; neither the wait for a place nor the tests count.'),
+      budget: budgetSchema
+        .optional()
+        .describe('What all attempts together may spend on LLM calls. Absent: as much as their time allows.'),
     })
     .prefault({}),
   safety: z.looseObject({ max_time_s: z.int().positive().optional() }).nullish(),

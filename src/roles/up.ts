@@ -35,10 +35,10 @@ import { Projector } from '../interceptor/projector.ts';
 import { mintToken } from '../interceptor/tokens.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
-import { openEmbeddedDatabase } from '../store/database.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { listen } from './listen.ts';
+import { openMigratedDatabase } from './open-database.ts';
 import { pauseSandboxes, removeUsedSandboxes, resumeSandboxes } from './sandboxes-at-rest.ts';
 import { prepareTemporal } from './temporal-setup.ts';
 import { installTemporalLogger, startWorker } from './worker.ts';
@@ -95,7 +95,7 @@ export async function runUp(options: UpOptions): Promise<void> {
     if (child) await stopChild(home, temporalName);
   });
 
-  const store = await openStore(home, held);
+  const store = await openStore(options, home, held);
   await store.apiKeys.add(await ensureApiKey(home, config.apiKey), 'default', 'first');
   const server = await serve(options, { home, store, provider, interceptor, temporalAddress: address }, held);
   const info: ServerInfo = {
@@ -127,8 +127,8 @@ async function startSandboxSide({ env, progress, logger, signal }: UpOptions, ho
   return { provider, interceptor };
 }
 
-async function openStore(home: Home, held: AsyncDisposableStack): Promise<Store> {
-  const db = await openEmbeddedDatabase(join(home.path, 'store'));
+async function openStore({ config, logger }: UpOptions, home: Home, held: AsyncDisposableStack): Promise<Store> {
+  const db = await openMigratedDatabase({ url: config.databaseUrl, home: home.path, logger });
   held.defer(() => db.destroy());
   return createStore(db, fileBlobs(join(home.path, 'blobs')));
 }

@@ -8,6 +8,7 @@ const exited = (exitCode: number, oomKills: number | null = 0) =>
 const call = (status: AgentEnd['calls'][number]['status'], httpStatus: number | null = null) => ({
   status,
   httpStatus,
+  error: null,
 });
 const failureOf = (what: Partial<AgentEnd>) =>
   agentFailure({ agent: codex, end: exited(1), outputTail: '', calls: [call('ok', 200)], ...what });
@@ -28,6 +29,11 @@ describe('why an agent failed', () => {
       'the provider failed before, but not at last',
       { calls: [call('http_error', 500), call('ok', 200)] },
       'agent_failed',
+    ],
+    [
+      'a call did not fit into its budget, and it tried another',
+      { calls: [call('ok', 200), call('refused', 400), call('http_error', 400)] },
+      'budget_exhausted',
     ],
     ['the interceptor died over its last call', { calls: [call('killed')] }, 'internal'],
     ['it hung up itself', { calls: [call('client_abort')] }, 'agent_failed'],

@@ -94,6 +94,32 @@ describe('the agent and the model', () => {
     await expect(plan(config)).rejects.toMatchObject(refused);
   });
 
+  test.each([
+    [{ model: 'nobody-knows-it', agent: 'codex' }, { usd: 1 }, /nobody-knows-it has no known price/],
+    [{}, { usd: 1 }, /no model is named/],
+  ])('of %j with the budget %j are refused, as dollars cannot be bounded', async (config, budget, message) => {
+    const own = await readyDeployment(store, {
+      name: `priced-${Object.keys(config).length}`,
+      body: { entrypoint: '/run.sh' },
+    });
+    const request = rolloutRequestSchema.parse({ env: { seed: 1 }, policy: { config }, limits: { budget } });
+    const refused = {
+      failureClass: 'invalid_request',
+      field: 'limits.budget.usd',
+      message: expect.stringMatching(message),
+    };
+    await expect(planRollout(store, agentRegistry, own, request)).rejects.toMatchObject(refused);
+  });
+
+  test.each([
+    [{ model: 'gpt-5-mini' }, { usd: 1, tokens: 1000, calls: 3 }],
+    [{ model: 'nobody-knows-it' }, { tokens: 1000 }],
+  ])('of %j may have the budget %j', async (config, budget) => {
+    const own = await readyDeployment(store, { name: `bounded-${config.model}`, body: { entrypoint: '/run.sh' } });
+    const request = rolloutRequestSchema.parse({ env: { seed: 1 }, policy: { config }, limits: { budget } });
+    expect(await planRollout(store, agentRegistry, own, request)).toMatchObject({ request: { limits: { budget } } });
+  });
+
   test("are handed on unread to an image's own entrypoint", async () => {
     const other = await readyDeployment(store, { name: 'own', body: { entrypoint: '/run.sh' } });
     const config = { model: 'anything', agent: 'theirs', retries: 3 };

@@ -23,7 +23,7 @@ const headers: { readonly [status in ProblemStatus]?: Answer['headers'] } = {
 };
 
 /** What any route may answer that asks for a key. */
-export const keyed = [400, 401, 500] as const;
+export const keyed = [400, 401, 500, 503] as const;
 
 /** Refusals in their one form. */
 export function refusals(...statuses: readonly ProblemStatus[]): Answers {

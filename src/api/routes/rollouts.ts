@@ -20,7 +20,7 @@ import { presentRollout, presentRolloutSummary } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
 import { cancelRollout } from '../rollout-cancel.ts';
 import { startComparison, startRollout } from '../rollout-start.ts';
-import { answerOf, waitForEnd, waitForPlace } from '../rollout-wait.ts';
+import { answerOf, throughOutages, waitForEnd, waitForPlace } from '../rollout-wait.ts';
 import { logQuery } from './builds.ts';
 import { findDeployment } from './deployments.ts';
 import type { Request, Response } from 'express';
@@ -105,7 +105,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
       const ended = await Promise.all(rows.map((row) => waitForEnd(deps, row.id, gone)));
       const closed = ended.filter((row) => row !== undefined);
       if (closed.length < rows.length) return;
-      const rollouts = await Promise.all(closed.map((row) => presentRollout(store, row)));
+      const rollouts = await throughOutages(() => Promise.all(closed.map((row) => presentRollout(store, row))), gone);
       response.json({ comparison_id: id, rollouts });
       return;
     }
@@ -113,7 +113,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
     if (asynchronous) return accept(response, rolloutUrl(row), accepted(row));
     const ended = await waitForEnd(deps, row.id, gone);
     if (!ended) return;
-    const { status, body: answer } = answerOf(await presentRollout(store, ended));
+    const { status, body: answer } = answerOf(await throughOutages(() => presentRollout(store, ended), gone));
     response.status(status).json(answer);
   }
 

@@ -62,8 +62,8 @@ export async function startTestInterceptor(
     admin,
     running: { ...running, stop },
     errors,
-    async grant({ rolloutId = 'rollout-1', attempt = 1, models = [], script = null } = {}) {
-      await admin.grant({ rolloutId, attempt, models, script }, never);
+    async grant({ rolloutId = 'rollout-1', attempt = 1, models = [], script = null, budgets } = {}) {
+      await admin.grant({ rolloutId, attempt, models, script, ...(budgets && { budgets }) }, never);
       return mintToken(testSecret, rolloutId, attempt);
     },
   };

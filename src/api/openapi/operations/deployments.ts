@@ -45,7 +45,7 @@ export const deploymentOperations: readonly Operation[] = [
     },
     answers: {
       200: json(deploymentSchema, 'It is stored, and its build is under way.', links('id')),
-      ...refusals(...keyed, 503),
+      ...refusals(...keyed),
       409: refusal(409, 'A deployment of this name exists and has not failed.'),
     },
   },
@@ -105,7 +105,7 @@ export const deploymentOperations: readonly Operation[] = [
         getBuild: { build: '$response.body#/build_id' },
         getBuildLog: { build: '$response.body#/build_id' },
       }),
-      ...refusals(...keyed, 404, 503),
+      ...refusals(...keyed, 404),
     },
   },
 ];

@@ -38,7 +38,7 @@ export const instanceOperations: readonly Operation[] = [
       'Joins a build that is under way; starts one where the last has failed. Answers without waiting for it.',
     answers: {
       200: json(instancesBuildSchema, 'How ready all instances of the deployment are now.'),
-      ...refusals(...keyed, 404, 503),
+      ...refusals(...keyed, 404),
     },
   },
   {

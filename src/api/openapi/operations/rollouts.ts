@@ -32,7 +32,7 @@ const prefer: HeaderParameter = {
 };
 
 const description =
-  'Waits until the rollout has ended, unless `Prefer: respond-async` is sent; for a place among those that may run it waits 30 seconds at most. A rollout goes on when its caller hangs up. With a `rollout_id` of your own the same request may be sent again: it finds the first one. `limits.timeout_s` is the time of the agent alone, in seconds. `trace_correlation_id` is for your own records; it need not be unique.';
+  'Waits until the rollout has ended, unless `Prefer: respond-async` is sent; for a place among those that may run it waits 30 seconds at most. A rollout goes on when its caller hangs up. With a `rollout_id` of your own the same request may be sent again: it finds the first one. `limits.timeout_s` is the time of the agent alone, in seconds; `limits.budget` bounds what it may spend on LLM calls. `trace_correlation_id` is for your own records; it need not be unique.';
 
 const answers: Answers = {
   200: json(
@@ -44,7 +44,7 @@ const answers: Answers = {
     ...json(startedSchema, 'It is stored and will run.', links()),
     headers: { Location: 'Where the rollout is.', 'Preference-Applied': 'Always `respond-async`.' },
   },
-  ...refusals(...keyed, 404, 413, 415, 429, 503),
+  ...refusals(...keyed, 404, 413, 415, 429),
   400: json(
     refusedRolloutSchema,
     'The request cannot be carried out as it stands; `field` names what is wrong with it.',
@@ -136,7 +136,7 @@ export const rolloutOperations: readonly Operation[] = [
     answers: {
       200: json(rolloutSchema, 'It has ended.'),
       202: json(rolloutSchema, 'It is being ended.'),
-      ...refusals(...keyed, 404, 503),
+      ...refusals(...keyed, 404),
     },
   },
 ];

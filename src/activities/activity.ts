@@ -5,8 +5,8 @@ import { isOutage } from '../model/outage.ts';
 import { isShutdown } from './standing.ts';
 
 /**
- * Internal faults are tried this often at the same place before the workflow decides. A database that is away is none of
- * them: it is waited for, however long that takes.
+ * Internal faults are tried this often at the same place before the workflow decides. A database or an engine that is away
+ * is none of them: it is waited for, however long that takes.
  */
 const internalTries = 5;
 
@@ -60,7 +60,7 @@ export function activity<Input, Output>(
         },
       });
     } catch (error) {
-      throw toTemporal(error, context.cancellationSignal, persistent || attempt < internalTries || isBareOutage(error));
+      throw toTemporal(error, context.cancellationSignal, isTriedAgain(error, attempt, persistent));
     } finally {
       clearInterval(timer);
     }
@@ -76,12 +76,19 @@ export class NoPlace extends Error {
   }
 }
 
-/** An outage that nobody has made a failure of its own of: sandboxes and downloads have theirs, with tries of their own. */
-function isBareOutage(error: unknown): boolean {
-  return !HarborError.isInstance(error) && isOutage(error);
+/** Whether something that has to be there is away. Downloads have failures and tries of their own. */
+export function isAway(error: unknown): boolean {
+  return HarborError.isInstance(error) ? error.outage !== undefined : isOutage(error);
 }
 
-function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error {
+function isTriedAgain(error: unknown, attempt: number, persistent: boolean): boolean {
+  const isBrokenOff = HarborError.isInstance(error) && error.outage === 'broke-off';
+  if (persistent || (isAway(error) && !isBrokenOff)) return true;
+  const { class: failure } = toFailure(error);
+  return attempt < internalTries && (isBrokenOff || failure === 'internal' || failure === 'capacity');
+}
+
+function toTemporal(error: unknown, signal: AbortSignal, isAgain: boolean): Error {
   if (isShutdown(signal)) {
     return ApplicationFailure.create({
       type: 'worker_shutdown',
@@ -111,7 +118,7 @@ function toTemporal(error: unknown, signal: AbortSignal, again: boolean): Error 
   return ApplicationFailure.create({
     type: failure.class,
     message: failure.message,
-    nonRetryable: !(again && (failure.class === 'internal' || failure.class === 'capacity')),
+    nonRetryable: !isAgain,
     cause: error instanceof Error ? error : undefined,
   });
 }

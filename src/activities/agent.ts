@@ -2,7 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
 import type { AttemptRow } from '../store/attempts.ts';
-import type { ActivityScope } from './activity.ts';
+import { type ActivityScope, isAway } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import { agentFailure, timeoutFailure } from './agent-failure.ts';
 import { AttemptOutput } from './attempt-output.ts';
@@ -56,8 +56,8 @@ async function followOrSalvage(
     await output.finish();
     return followed;
   } catch (error) {
-    // A worker that only lets go leaves the rest to the next one.
-    if (scope.signal.aborted) await output.flush();
+    // A worker that only lets go, or that cannot look, leaves the rest to the next try.
+    if (scope.signal.aborted || isAway(error)) await output.flush();
     else await salvage(deps, row, output);
     throw error;
   }

@@ -8,7 +8,7 @@ import type { CollectRequest, RolloutOutcome } from '../model/stages.ts';
 import type { AttemptRow } from '../store/attempts.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { Store } from '../store/store.ts';
-import type { ActivityScope } from './activity.ts';
+import { type ActivityScope, isAway } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 import { collectLeftovers, resultArtifact } from './leftovers.ts';
 import { ownResultOf } from './own-result.ts';
@@ -82,7 +82,7 @@ async function keepWhatIsThere(
     await provider.quiesce(name, scope.signal);
     await collectLeftovers(deps, await loadRollout(store, deps.agents, row), ref, scope);
   } catch (error) {
-    if (scope.signal.aborted) throw error;
+    if (scope.signal.aborted || isAway(error)) throw error;
     logger.warn({ rollout: ref.rolloutId, failure: toFailure(error) }, 'nothing could be kept of a failed attempt');
   }
 }

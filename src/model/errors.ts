@@ -2,6 +2,12 @@ import type { Failure, FailureClass } from './failures.ts';
 
 const marker = Symbol.for('harbor.error');
 
+/**
+ * What has to be there was `away`: it did not even take the request, which is made again without limit and counts against
+ * nobody. Or it `broke-off` on the way: mostly the same, but it may be this request that it cannot take.
+ */
+export type Outage = 'away' | 'broke-off';
+
 export interface HarborErrorOptions {
   readonly cause?: unknown;
   /** The request field at fault, as a path: `limits.cpu_cores`. */
@@ -10,6 +16,8 @@ export interface HarborErrorOptions {
   readonly remedy?: string | undefined;
   /** Seconds after which a repeat makes sense. */
   readonly retryAfterSeconds?: number | undefined;
+  /** Nothing is wrong with what was asked. */
+  readonly outage?: Outage | undefined;
 }
 
 /** The base of every error that Harbor throws on purpose. Its class decides what follows: see the failure table. */
@@ -20,6 +28,7 @@ export class HarborError extends Error {
   readonly field: string | undefined;
   readonly remedy: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly outage: Outage | undefined;
 
   constructor(failureClass: FailureClass, message: string, options: HarborErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -27,6 +36,7 @@ export class HarborError extends Error {
     this.field = options.field;
     this.remedy = options.remedy;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.outage = options.outage;
   }
 
   /** Holds across copies of this module, which `instanceof` does not. */

@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { errorText, HarborError } from '../../model/errors.ts';
+import { errorText, HarborError, type Outage } from '../../model/errors.ts';
 
 /** What every part of the provider needs: the engine, and how our own things on it are marked. */
 export interface Engine {
@@ -94,10 +94,13 @@ export function reasonOf(error: unknown): string {
     .trim();
 }
 
-/** Whether the engine could not be reached or broke off, which says nothing about what it did. */
-export function isUnreachable(error: unknown): boolean {
-  const code = z.object({ code: z.string() }).safeParse(error);
-  return code.success && /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT)$/.test(code.data.code);
+const socketErrorSchema = z.object({ code: z.string(), syscall: z.string().optional() });
+
+/** Of an engine that could not be reached, or that broke off, which says nothing about what it did until then. */
+function outageOf(error: unknown): Outage | undefined {
+  const { data } = socketErrorSchema.safeParse(error);
+  if (data?.syscall === 'connect' || data?.syscall === 'getaddrinfo') return 'away';
+  return data && /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(data.code) ? 'broke-off' : undefined;
 }
 
 /** 404 of a thing that is gone, as opposed to one of a path inside it. */
@@ -108,9 +111,11 @@ export const isGone = (error: unknown): boolean =>
 export function engineError(doing: string, what: string, error: unknown): HarborError {
   if (HarborError.isInstance(error)) return error;
   if (isGone(error)) return new HarborError('sandbox_lost', `could not ${doing} ${what}: it is gone`, { cause: error });
+  const outage = outageOf(error);
   return new HarborError('sandbox_failed', `could not ${doing} ${what}: ${reasonOf(error)}`, {
     cause: error,
-    remedy: isUnreachable(error) ? 'Check that the container engine runs: `harbor doctor`.' : undefined,
+    outage,
+    remedy: outage && 'Check that the container engine runs: `harbor doctor`.',
   });
 }
 

@@ -6,12 +6,10 @@ import { FollowDecoder, wrapCommand } from '../command-wrapper.ts';
 import type { CommandEnd, RunRequest } from '../provider.ts';
 import { inspectBox } from './boxes.ts';
 import type { DiskWatch } from './disk.ts';
-import { attempt, isUnreachable, reasonOf, statusOf, type Engine } from './engine.ts';
+import { attempt, reasonOf, statusOf, type Engine } from './engine.ts';
 import { readStdout } from './multiplex.ts';
 import { endProcesses } from './quiesce.ts';
 
-/** Milliseconds that the engine may be away (it is updated, it restarts) before a sandbox counts as lost. */
-const engineAwayMs = 10 * 60_000;
 /** Milliseconds between tries: the first pause, doubled up to the second. */
 const [firstPause, longestPause] = [100, 5_000];
 /**
@@ -164,17 +162,16 @@ function obituary(name: string, { State: state, HostConfig: host }: ContainerIns
   );
 }
 
-/** Repeats a call for as long as the engine is away, up to ten minutes. */
+/**
+ * Repeats a call for as long as the engine is away: it is updated, it restarts. What runs in the sandbox goes on meanwhile,
+ * and the caller's signal says when its time is up.
+ */
 async function patiently<T>(name: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
-  const since = performance.now();
   for (let wait = firstPause; ; wait = Math.min(longestPause, 2 * wait)) {
     try {
       return await attempt('reach', name, call, signal);
     } catch (error) {
-      if (!HarborError.isInstance(error) || !isUnreachable(error.cause)) throw error;
-      if (performance.now() - since > engineAwayMs) {
-        throw new HarborError('sandbox_lost', `the container engine stayed away: ${error.message}`, { cause: error });
-      }
+      if (!HarborError.isInstance(error) || !error.outage) throw error;
       await pause(wait, signal);
     }
   }

@@ -17,6 +17,8 @@ export interface ActivityScope {
   /** The workflow run on whose behalf this happens. */
   readonly workflowRunId: string;
   readonly workflowId: string;
+  /** Where this worker gets its work. */
+  readonly taskQueue: string;
   /** Shown in the Temporal UI while it runs. */
   readonly report: (details: string) => void;
 }
@@ -36,7 +38,7 @@ export function activity<Input, Output>(
 ): (input: Input) => Promise<Output> {
   return async (input) => {
     const context = Context.current();
-    const { workflowExecution, attempt } = context.info;
+    const { workflowExecution, attempt, taskQueue } = context.info;
     let details = '';
     const beat = () => context.heartbeat(details);
     const timer = setInterval(beat, beatMilliseconds);
@@ -45,6 +47,7 @@ export function activity<Input, Output>(
         signal: context.cancellationSignal,
         workflowRunId: workflowExecution?.runId ?? '',
         workflowId: workflowExecution?.workflowId ?? '',
+        taskQueue,
         report: (text) => {
           details = text;
         },

@@ -1,3 +1,4 @@
+import type { BatchProgress, SteerRequest, TurnRequest } from '../model/batch-stages.ts';
 import type {
   AgentOutcome,
   AttemptRef,
@@ -13,6 +14,8 @@ import type {
 } from '../model/stages.ts';
 import { type ActivityOptions, type ActivityScope, activity } from './activity.ts';
 import { runAgent } from './agent.ts';
+import { reconcileBatch, turnBatch } from './batch.ts';
+import { steerBatch } from './batch-steering.ts';
 import type { ActivityDeps } from './deps.ts';
 import { evaluate } from './evaluation.ts';
 import { reconcile, sweep } from './maintenance.ts';
@@ -33,6 +36,9 @@ export interface Activities {
   endBuild(request: EndBuildRequest): Promise<void>;
   reconcile(): Promise<number>;
   sweep(): Promise<number>;
+  turnBatch(request: TurnRequest): Promise<BatchProgress>;
+  steerBatch(request: SteerRequest): Promise<BatchProgress>;
+  reconcileBatch(request: { readonly batchId: string }): Promise<void>;
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
@@ -57,5 +63,8 @@ export function createActivities(deps: ActivityDeps): Activities {
     endBuild: bind(endBuild, { persistent: true }),
     reconcile: unasked(reconcile),
     sweep: unasked(sweep),
+    turnBatch: bind(turnBatch),
+    steerBatch: bind(steerBatch),
+    reconcileBatch: bind(reconcileBatch),
   };
 }

@@ -6,6 +6,7 @@ import * as first from './migrations/0001-first.ts';
 import * as events from './migrations/0002-events.ts';
 import * as instances from './migrations/0003-instances.ts';
 import * as batchMarks from './migrations/0004-batch-marks.ts';
+import * as batches from './migrations/0020-batches.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -29,6 +30,7 @@ const migrations = {
   '0002-events': events,
   '0003-instances': instances,
   '0004-batch-marks': batchMarks,
+  '0020-batches': batches,
 };
 
 async function migrate(db: Db): Promise<void> {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
 import { type ArtifactStore, artifactStore } from './artifacts.ts';
 import { type AttemptStore, attemptStore } from './attempts.ts';
+import { type BatchStore, batchStore } from './batches.ts';
 import type { BlobStore } from './blobs.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
@@ -24,6 +25,7 @@ export interface Store {
   readonly logs: LogStore;
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
+  readonly batches: BatchStore;
   readonly blobs: BlobStore;
 }
 
@@ -41,6 +43,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     logs: logStore(db, blobs),
     artifacts: artifactStore(db),
     events: eventStore(db, bell),
+    batches: batchStore(db),
     blobs,
   };
 }

@@ -50,6 +50,9 @@ function recorded(overrides: Partial<Activities> = {}): { activities: Activities
     endBuild: () => Promise.reject(new Error('not asked for')),
     reconcile: () => Promise.resolve(0),
     sweep: () => Promise.resolve(0),
+    turnBatch: () => Promise.reject(new Error('not asked for')),
+    steerBatch: () => Promise.reject(new Error('not asked for')),
+    reconcileBatch: () => Promise.reject(new Error('not asked for')),
   };
   return { activities: { ...activities, ...overrides }, calls };
 }

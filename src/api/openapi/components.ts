@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import { batchRequestSchema, concurrencyBodySchema, retryBodySchema } from '../../model/batch.ts';
+import {
+  batchLedgerSchema,
+  batchListSchema,
+  batchResultSchema,
+  batchResultsSchema,
+  batchSchema,
+  batchSummarySchema,
+} from '../../model/batch-responses.ts';
 import { buildDeploymentSchema, createDeploymentSchema } from '../../model/deployment.ts';
 import {
   buildListSchema,
@@ -60,6 +69,9 @@ const requests: NamedSchemas = {
   BuildDeployment: buildDeploymentBody,
   CreateInstances: createInstancesSchema,
   RolloutRequest: rolloutBodySchema,
+  BatchRequest: batchRequestSchema,
+  BatchConcurrency: concurrencyBodySchema,
+  BatchRetry: retryBodySchema,
   GlobalRolloutRequest: globalRolloutRequestSchema,
 };
 
@@ -87,6 +99,12 @@ const answers: NamedSchemas = {
   Ended: endedSchema,
   Started: startedSchema,
   RolloutList: rolloutListSchema,
+  Batch: batchSchema,
+  BatchSummary: batchSummarySchema,
+  BatchList: batchListSchema,
+  BatchResult: batchResultSchema,
+  BatchResults: batchResultsSchema,
+  BatchLedger: batchLedgerSchema,
   Event: eventSchema,
   EventList: eventListSchema,
   Trace: traceSchema,

@@ -25,6 +25,8 @@ export interface ActivityScope {
   /** Which activity of the workflow, and which try of it, from 1. */
   readonly activityId: string;
   readonly activityTry: number;
+  /** Where this worker gets its work. */
+  readonly taskQueue: string;
   /** Shown in the Temporal UI while it runs. */
   readonly report: (details: string) => void;
 }
@@ -44,7 +46,7 @@ export function activity<Input, Output>(
 ): (input: Input) => Promise<Output> {
   return async (input) => {
     const context = Context.current();
-    const { workflowExecution, activityId, attempt } = context.info;
+    const { workflowExecution, activityId, attempt, taskQueue } = context.info;
     let details = '';
     const beat = () => context.heartbeat(details);
     const timer = setInterval(beat, beatMilliseconds);
@@ -55,6 +57,7 @@ export function activity<Input, Output>(
         workflowId: workflowExecution?.workflowId ?? '',
         activityId,
         activityTry: attempt,
+        taskQueue,
         report: (text) => {
           details = text;
         },

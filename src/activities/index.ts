@@ -1,4 +1,5 @@
 import type { GcReport, GcRequest } from '../model/garbage.ts';
+import type { BatchProgress, SteerRequest, TurnRequest } from '../model/batch-stages.ts';
 import type {
   AgentOutcome,
   AttemptRef,
@@ -14,6 +15,8 @@ import type {
 } from '../model/stages.ts';
 import { type ActivityOptions, type ActivityScope, activity } from './activity.ts';
 import { runAgent } from './agent.ts';
+import { reconcileBatch, turnBatch } from './batch.ts';
+import { steerBatch } from './batch-steering.ts';
 import type { ActivityDeps } from './deps.ts';
 import { evaluate } from './evaluation.ts';
 import { collectGarbage } from './garbage.ts';
@@ -36,6 +39,9 @@ export interface Activities {
   reconcile(): Promise<number>;
   sweep(): Promise<number>;
   collectGarbage(request: GcRequest): Promise<GcReport>;
+  turnBatch(request: TurnRequest): Promise<BatchProgress>;
+  steerBatch(request: SteerRequest): Promise<BatchProgress>;
+  reconcileBatch(request: { readonly batchId: string }): Promise<void>;
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
@@ -61,5 +67,8 @@ export function createActivities(deps: ActivityDeps): Activities {
     reconcile: unasked(reconcile),
     sweep: unasked(sweep),
     collectGarbage: bind((own, request: GcRequest, scope) => collectGarbage(own, request, scope)),
+    turnBatch: bind(turnBatch),
+    steerBatch: bind(steerBatch),
+    reconcileBatch: bind(reconcileBatch),
   };
 }

@@ -4,6 +4,7 @@ import type { Failure } from '../model/failures.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
+import { wakeBatch } from './batch-steering.ts';
 import { collect } from './result.ts';
 import { teardown } from './sandbox.ts';
 
@@ -33,11 +34,13 @@ export async function reconcile(deps: ActivityDeps, scope: ActivityScope, now = 
     await deps.store.deployments.endBuild(build.id, { status: 'failed', errorMessage: failure.message });
     closed += 1;
   }
+  // One whose workflow was ended, or never started, has its rollouts still to run: a batch is ended by cancelling it.
+  for (const batchId of await deps.store.batches.unfinished()) await wakeBatch(deps.client, batchId);
   return closed;
 }
 
 /** How a workflow ended that should still be at work; undefined where it is. */
-async function lostBy(
+export async function lostBy(
   { client }: ActivityDeps,
   workflowId: string,
   runId: string | null,
@@ -55,7 +58,13 @@ async function lostBy(
   }
 }
 
-async function settle(deps: ActivityDeps, row: RolloutRow, failure: Failure, scope: ActivityScope): Promise<void> {
+/** Closes a rollout that no workflow works on any more, and removes what it left. */
+export async function settle(
+  deps: ActivityDeps,
+  row: RolloutRow,
+  failure: Failure,
+  scope: ActivityScope,
+): Promise<void> {
   const attempt = Math.max(1, row.attempt);
   const owner = { ...scope, workflowRunId: row.workflowRunId ?? '' };
   await collect(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);

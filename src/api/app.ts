@@ -3,6 +3,7 @@ import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { readablePath } from './input.ts';
 import { problemHandler } from './problems.ts';
+import { batchRoutes } from './routes/batches.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
@@ -46,6 +47,7 @@ export function keyedRouters(deps: ApiDeps): Router[] {
     rolloutFileRoutes(deps),
     trajectoryRoutes(deps),
     gcRoutes(deps),
+    batchRoutes(deps),
   ];
 }
 

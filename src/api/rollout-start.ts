@@ -93,7 +93,7 @@ async function writeDown({ store }: ApiDeps, deployment: DeploymentRow, plan: Pl
 }
 
 /** Says which of several policies is at fault. */
-async function ofPolicy<T>(index: number, plan: () => Promise<T>): Promise<T> {
+export async function ofPolicy<T>(index: number, plan: () => Promise<T>): Promise<T> {
   try {
     return await plan();
   } catch (error) {
@@ -117,6 +117,7 @@ async function startWorkflow(deps: ApiDeps, row: RolloutRow): Promise<void> {
     deployment: deploymentName,
     env: { seed },
     policy: { config: { agent, ...(model === null ? {} : { model }) } },
+    ...(row.request.retry && { retry: row.request.retry }),
   };
   const what = [deploymentName, seed === null ? '' : `seed ${seed}`, agent, model ?? ''].filter(Boolean).join(', ');
   try {

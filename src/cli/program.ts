@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { register as batch } from './batch/group.ts';
 import { register as build } from './build.ts';
 import type { CliContext } from './context.ts';
 import { register as demo } from './demo.ts';
@@ -16,7 +17,7 @@ import { register as up } from './up.ts';
 import { register as upload } from './upload.ts';
 
 /** In the order in which a newcomer needs them. */
-const commands = [demo, up, setup, doctor, migrate, upload, build, status, list, instances, run, rollout, gc];
+const commands = [demo, up, setup, doctor, migrate, upload, build, status, list, instances, run, rollout, batch, gc];
 
 /** Exit codes: 0 done, 1 it failed, 2 called wrongly, 130 interrupted. */
 const usageError = 2;

@@ -52,13 +52,21 @@ export const failures = {
 
 export type FailureClass = keyof typeof failures;
 
+/** Faults of ours or of a provider: what they cost says nothing about the agent. */
+export const infrastructureClasses: readonly FailureClass[] = Object.keys(failures)
+  .filter(isFailureClass)
+  .filter((name) => ['harbor', 'provider'].includes(failures[name].fault));
+
 export function isFailureClass(value: unknown): value is FailureClass {
   return typeof value === 'string' && Object.hasOwn(failures, value);
 }
 
+/** Attempts in all after failures of some class, where a request wants other numbers than the table's. */
+export type RetryPolicy = Readonly<Partial<Record<FailureClass, number>>>;
+
 /** Whether a rollout whose attempt number `attempt` (from 1) ended in `failure` gets another one. */
-export function mayRetry(failure: FailureClass, attempt: number): boolean {
-  return attempt < failures[failure].attempts;
+export function mayRetry(failure: FailureClass, attempt: number, policy: RetryPolicy = {}): boolean {
+  return attempt < (policy[failure] ?? failures[failure].attempts);
 }
 
 /** Seconds to wait before attempt `attempt + 1`: 2, 4, 8 … at most 30, longer where a provider needs to recover. */

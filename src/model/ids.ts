@@ -10,6 +10,12 @@ export const rolloutIdPattern = /^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$/;
 
 export const rolloutWorkflowId = (rolloutId: string): string => `rollout/${rolloutId}`;
 
+export const batchWorkflowId = (batchId: string): string => `batch/${batchId}`;
+
+/** The rollout of a batch's cell; later generations are its retries. */
+export const batchRolloutId = (batchId: string, cell: number, generation: number): string =>
+  generation === 1 ? `${batchId}-${cell}` : `${batchId}-${cell}-g${generation}`;
+
 export const deploymentWorkflowId = (organization: string, name: string, generation: number): string =>
   `deployment/${organization}/${name}/${generation}`;
 

@@ -31,6 +31,14 @@ export const limits = {
   testsTimeoutSeconds: [1, 7200, 600],
   /** Policies that one request may compare. */
   policies: 8,
+  /** Rollouts that one batch may plan, and how many of it may be open at once: [least, most, default]. */
+  batchRollouts: 100_000,
+  batchConcurrency: [1, 1000, 8],
+  batchSamples: [1, 1000, 1],
+  /** Bytes of a batch's request less its seeds: each of its rollouts keeps a copy. */
+  batchRequestBytes: 256 * 1024,
+  /** Attempts that a request may ask for after a failure of some class. */
+  retryAttempts: 10,
   /** Seconds a synchronous rollout waits for a place before 429. */
   capacityWaitSeconds: 30,
   listPage: [1, 500, 50],

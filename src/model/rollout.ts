@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { budgetSchema } from './budget.ts';
 import { contextOverrideSchema, contextOverridesSchema } from './context-override.ts';
 import { egressSchema } from './egress.ts';
+import { failures, isFailureClass } from './failures.ts';
 import { rolloutIdPattern } from './ids.ts';
 import { jsonSchema } from './json.ts';
 import { limits } from './limits.ts';
@@ -52,7 +53,7 @@ const policyConfigSchema = z.looseObject({
   reasoning_effort: z.string().max(32).optional(),
 });
 
-const policySchema = z.object({
+export const policySchema = z.object({
   policy_id: z.string().nullish(),
   policy_name: z.string().nullish(),
   config: policyConfigSchema.prefault({}),
@@ -63,6 +64,18 @@ const policySchema = z.object({
 export const rolloutIdSchema = z
   .string()
   .regex(rolloutIdPattern, 'must be 1 to 64 letters, digits, "_" or "-", and start with a letter or digit');
+
+/** Attempts in all, by failure class. A class whose work is judged or refused is never tried again: it would ask twice. */
+const retryable = Object.keys(failures)
+  .filter(isFailureClass)
+  .filter((name) => !failures[name].scored && !['caller', 'nobody'].includes(failures[name].fault));
+const retrySchema = z.partialRecord(
+  z.enum(retryable, `names a class that is not retried; those are: ${retryable.join(', ')}`),
+  z
+    .int('must be a whole number')
+    .min(1, 'must be at least 1: the first attempt')
+    .max(limits.retryAttempts, `must be at most ${limits.retryAttempts} attempts`),
+);
 
 /** What makes one rollout. Unknown keys are ignored, as the existing client expects. */
 export const rolloutRequestSchema = z.object({
@@ -123,6 +136,11 @@ export const rolloutRequestSchema = z.object({
   context_overrides: contextOverridesSchema
     .nullish()
     .describe('Files, scripts and variables to overlay on the sandbox before the agent works.'),
+  retry: retrySchema
+    .optional()
+    .describe(
+      'Attempts in all after a failure of a class, where they shall be others than usual: `{"sandbox_lost": 5}`.',
+    ),
   override_bundle_id: z.string().max(256).nullish(),
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;

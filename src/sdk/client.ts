@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import type { batchRequestSchema, retryBodySchema } from '../model/batch.ts';
+import {
+  type BatchLedger,
+  type BatchResponse,
+  type BatchSummary,
+  batchLedgerSchema,
+  batchListSchema,
+  batchSchema,
+} from '../model/batch-responses.ts';
 import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
 import {
   type createInstancesSchema,
@@ -38,6 +47,8 @@ import { uploadBody } from './upload-body.ts';
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
 export type NewBuild = z.input<typeof buildDeploymentSchema>;
 export type NewRollout = z.input<typeof rolloutRequestSchema>;
+export type NewBatch = z.input<typeof batchRequestSchema>;
+type BatchRetry = z.input<typeof retryBodySchema>;
 export type NewInstances = z.input<typeof createInstancesSchema>;
 export type BuildStarted = z.infer<typeof buildStartedSchema>;
 export type InstancesCreated = z.infer<typeof instancesCreatedSchema>;
@@ -159,6 +170,38 @@ export class HarborClient {
     return (await this.#http.json(`${root}/rollouts`, rolloutListSchema, { query })).rollouts;
   }
 
+  /** Starts a batch and returns at once; `batch` tells how it goes. */
+  startBatch(key: string, batch: NewBatch): Promise<BatchResponse> {
+    return this.#http.json(`${deploymentPath(key)}/batches`, batchSchema, { body: { value: batch } });
+  }
+
+  batch(id: string): Promise<BatchResponse> {
+    return this.#http.json(batchPath(id), batchSchema);
+  }
+
+  /** Newest first. */
+  async batches({ limit = 50, offset = 0 }: Page = {}): Promise<readonly BatchSummary[]> {
+    return (await this.#http.json(`${root}/batches`, batchListSchema, { query: { limit, offset } })).batches;
+  }
+
+  /** What became of each cell, a line of JSON each, as it comes. */
+  batchResults(id: string): AsyncGenerator<Uint8Array> {
+    return this.#http.bytes(`${batchPath(id)}/results`, { query: { format: 'jsonl' } });
+  }
+
+  batchLedger(id: string): Promise<BatchLedger> {
+    return this.#http.json(`${batchPath(id)}/ledger`, batchLedgerSchema);
+  }
+
+  steerBatch(id: string, step: 'pause' | 'resume' | 'cancel'): Promise<BatchResponse> {
+    return this.#http.json(`${batchPath(id)}/${step}`, batchSchema, { body: { value: {} } });
+  }
+
+  /** Runs the cells again that have no reward; all of them, or those of some failure classes or seeds. */
+  retryBatch(id: string, selection: BatchRetry = {}): Promise<BatchResponse> {
+    return this.#http.json(`${batchPath(id)}/retry`, batchSchema, { body: { value: selection } });
+  }
+
   /** Output of the agent or of the tests; of the last attempt unless one is named. */
   rolloutLog(
     id: string,
@@ -211,6 +254,10 @@ export class HarborClient {
 
 function deploymentPath(key: string): string {
   return `${root}/deployments/${encodeURIComponent(key)}`;
+}
+
+function batchPath(id: string): string {
+  return `${root}/batches/${encodeURIComponent(id)}`;
 }
 
 function rolloutPath(id: string): string {

@@ -239,7 +239,7 @@ const upTo = (status: RolloutStatus): readonly RolloutStatus[] =>
   rolloutStatuses.slice(0, rolloutStatuses.indexOf(status) + 1);
 
 /** Every change of a rollout's status is one of its events, both or neither; `moved` is the row as it has become. */
-const noteStatus = sql`
+export const noteStatus = sql`
   insert into events (rollout_id, seq, key, type, attempt, data)
   select id, (select coalesce(max(seq), 0) + 1 from events where rollout_id = moved.id),
     'status/' || attempt || '/' || status, 'status', attempt,

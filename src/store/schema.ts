@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { BatchPlan, BatchStatus } from '../model/batch.ts';
 import type { CallStatus, Dialect } from '../model/call.ts';
 import type { OverrideResult } from '../model/context-override.ts';
 import type {
@@ -40,6 +41,8 @@ export interface Database {
   events: EventsTable;
   eventStreams: EventStreamsTable;
   idempotencyKeys: IdempotencyKeysTable;
+  batches: BatchesTable;
+  batchGenerations: BatchGenerationsTable;
 }
 
 interface ApiKeysTable {
@@ -147,6 +150,13 @@ interface RolloutsTable {
   /** A mark that rollouts share which are to be compared. */
   comparison: string | null;
   batchId: string | null;
+  /** Which cell of the batch's grid it is, and in which generation: 1, or more for a retry. */
+  batchCell: number | null;
+  batchGeneration: number | null;
+  sample: number | null;
+  policyIndex: number | null;
+  /** The rollout that it makes up for. */
+  retryOf: string | null;
   /** The larger, the sooner it gets a place. */
   priority: Generated<number>;
   /** Its generation's limits: what it takes of the capacity while it holds a place. */
@@ -169,6 +179,45 @@ interface RolloutsTable {
   reward: number | null;
   failureClass: FailureClass | null;
   result: NullableJson<RolloutResult>;
+}
+
+interface BatchesTable {
+  id: string;
+  organization: string;
+  deploymentId: string;
+  deploymentName: string;
+  name: string | null;
+  status: ColumnType<BatchStatus, BatchStatus | undefined, BatchStatus>;
+  /** Why no further rollout starts, where a rule or a budget said so. */
+  stopReason: string | null;
+  /** Cells of the grid. */
+  planned: number;
+  /** Rollouts to be started in all, retries included; `cursor` of them were. */
+  total: number;
+  cursor: Generated<number>;
+  concurrency: number;
+  priority: number;
+  /** Of the deployment. */
+  generation: number;
+  snapshotName: string;
+  plan: JsonColumn<BatchPlan>;
+  createdAt: Generated<Date>;
+  closedAt: Date | null;
+}
+
+/** A retry of some of a batch's cells. The first generation has no row: it is the whole grid. */
+interface BatchGenerationsTable {
+  batchId: string;
+  generation: number;
+  /** Place of its first rollout among all that the batch starts. */
+  first: number;
+  cells: JsonColumn<readonly RetriedCell[]>;
+}
+
+export interface RetriedCell {
+  readonly cell: number;
+  /** Its newest rollout; null where none was ever started. */
+  readonly of: string | null;
 }
 
 interface AttemptsTable {

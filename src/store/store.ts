@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
 import { type ArtifactStore, artifactStore } from './artifacts.ts';
 import { type AttemptStore, attemptStore } from './attempts.ts';
+import { type BatchStore, batchStore } from './batches.ts';
 import type { BlobStore } from './blobs.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
@@ -26,6 +27,7 @@ export interface Store {
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
+  readonly batches: BatchStore;
   readonly blobs: BlobStore;
 }
 
@@ -44,6 +46,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     artifacts: artifactStore(db),
     events: eventStore(db, bell),
     idempotencyKeys: idempotencyKeyStore(db),
+    batches: batchStore(db),
     blobs,
   };
 }

@@ -1,3 +1,4 @@
+export { batch } from './batch.ts';
 export { build } from './build.ts';
 export { deployment } from './deployment.ts';
 export { gc } from './gc.ts';

@@ -2,14 +2,25 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  getExternalWorkflowHandle,
+  log,
   proxyActivities,
   sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { type Failure, failures, mayRetry, retryDelaySeconds } from '../model/failures.ts';
+import {
+  type Failure,
+  failures,
+  isFailureClass,
+  mayRetry,
+  retryDelaySeconds,
+  type RetryPolicy,
+} from '../model/failures.ts';
+import { batchWorkflowId } from '../model/ids.ts';
 import type { AgentOutcome, Evaluation, Provisioned, RolloutInput, RolloutOutcome } from '../model/stages.ts';
+import { rolloutEnded } from './batch-signals.ts';
 import { failureOf } from './failure-of.ts';
 import { RolloutDetails } from './rollout-details.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -55,6 +66,26 @@ interface AttemptStory {
  * attempt would not mend; then the result is committed and nothing is left behind.
  */
 export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
+  const batchId = input['batch'];
+  if (typeof batchId !== 'string') return carryOut(input);
+  upsertSearchAttributes([{ key: searchAttributes.batch, value: batchId }]);
+  try {
+    return await carryOut(input);
+  } finally {
+    await protectedly(() => tellBatch(batchId));
+  }
+}
+
+/** Whatever run of the batch works now hears that a place is free. One that is gone is no fault of this rollout. */
+async function tellBatch(batchId: string): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(batchWorkflowId(batchId)).signal(rolloutEnded);
+  } catch (error) {
+    log.info('the batch of this rollout is gone', { batchId, error });
+  }
+}
+
+async function carryOut(input: RolloutInput): Promise<RolloutOutcome> {
   const rolloutId = rolloutIdOf(input);
   const details = new RolloutDetails();
   let attempt = 1;
@@ -63,7 +94,7 @@ export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
       teardown.executeWithOptions({ summary: 'Remove the sandbox' }, [{ rolloutId, attempt, failure, final }]),
     );
   let story = await runAttempt(input, rolloutId, attempt, details);
-  while (story.failure && mayRetry(story.failure.class, attempt)) {
+  while (story.failure && mayRetry(story.failure.class, attempt, retryPolicyOf(input))) {
     const { failure } = story;
     // As when the worker that should have ended the agent was away: what the sandbox holds is still to be collected.
     if (CancellationScope.current().consideredCancelled) {
@@ -99,6 +130,14 @@ export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
 function rolloutIdOf(input: RolloutInput): string {
   const chosen = input['rollout_id'];
   return typeof chosen === 'string' ? chosen : workflowInfo().firstExecutionRunId;
+}
+
+/** The request's own numbers of attempts; checked where it came in, or by the first activity. */
+function retryPolicyOf(input: RolloutInput): RetryPolicy {
+  const { retry } = input;
+  if (typeof retry !== 'object' || retry === null || Array.isArray(retry)) return {};
+  const known = Object.entries(retry).filter(([name, value]) => isFailureClass(name) && typeof value === 'number');
+  return Object.fromEntries(known);
 }
 
 async function runAttempt(

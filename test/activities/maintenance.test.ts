@@ -19,6 +19,7 @@ import { startTemporal } from '../support/temporal.ts';
 const scope: ActivityScope = {
   signal: new AbortController().signal,
   workflowRunId: 'maintenance',
+  taskQueue: 'harbor',
   workflowId: 'maintenance',
   activityId: '1',
   activityTry: 1,

@@ -53,6 +53,9 @@ function recorded(overrides: Partial<Activities> = {}): { activities: Activities
     reconcile: () => Promise.resolve(0),
     collectGarbage: () => Promise.reject(new Error('not asked for')),
     sweep: () => Promise.resolve(0),
+    turnBatch: () => Promise.reject(new Error('not asked for')),
+    steerBatch: () => Promise.reject(new Error('not asked for')),
+    reconcileBatch: () => Promise.reject(new Error('not asked for')),
   };
   return { activities: { ...activities, ...overrides }, calls };
 }

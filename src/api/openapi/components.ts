@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import { batchRequestSchema, concurrencyBodySchema, retryBodySchema } from '../../model/batch.ts';
+import {
+  batchLedgerSchema,
+  batchListSchema,
+  batchResultSchema,
+  batchResultsSchema,
+  batchSchema,
+  batchSummarySchema,
+} from '../../model/batch-responses.ts';
 import { buildDeploymentSchema, createDeploymentSchema } from '../../model/deployment.ts';
 import {
   buildListSchema,
@@ -62,6 +71,9 @@ const requests: NamedSchemas = {
   CreateInstances: createInstancesSchema,
   GcRequest: gcRequestSchema,
   RolloutRequest: rolloutBodySchema,
+  BatchRequest: batchRequestSchema,
+  BatchConcurrency: concurrencyBodySchema,
+  BatchRetry: retryBodySchema,
   GlobalRolloutRequest: globalRolloutRequestSchema,
 };
 
@@ -89,6 +101,12 @@ const answers: NamedSchemas = {
   Ended: endedSchema,
   Started: startedSchema,
   RolloutList: rolloutListSchema,
+  Batch: batchSchema,
+  BatchSummary: batchSummarySchema,
+  BatchList: batchListSchema,
+  BatchResult: batchResultSchema,
+  BatchResults: batchResultsSchema,
+  BatchLedger: batchLedgerSchema,
   Event: eventSchema,
   EventList: eventListSchema,
   Trace: traceSchema,

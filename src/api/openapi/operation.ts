@@ -7,6 +7,7 @@ export const tags = {
   builds: 'Attempts to make a snapshot of a deployment, with their logs.',
   instances: 'Seeds of a deployment that somebody means to run, and how ready they are.',
   rollouts: 'One agent, one seed, one model, one result.',
+  batches: 'Many rollouts of one deployment: seeds × samples × policies, with a concurrency and a budget.',
   evidence: 'What a rollout leaves: events, logs, every LLM call, files.',
   upkeep: 'What the server keeps on its disk and what it removes.',
   service: 'The server itself. Needs no key.',

@@ -10,6 +10,7 @@ const pathParts: Readonly<Record<string, { readonly description: string; readonl
   key: { description: 'Id or name of a deployment.', example: 'fix-the-bugs' },
   build: { description: 'Id of a build.', example: '5b1c9a0e-7c1e-4f0b-9a56-0d5f6d1f8c11' },
   id: { description: 'Id of a rollout.', example: 'my-rollout-1' },
+  batch: { description: 'Id of a batch.', example: '01JDN7Z3M8YB2Q4KX6T9V5R1WC' },
   call: { description: 'Id of an LLM call, from the trace.', example: '01JDN7Z3M8YB2Q4KX6T9V5R1WC' },
   side: { description: '`request` or `response`.', example: 'request' },
   attempt: { description: 'Number of an attempt, from 1.', example: '1' },

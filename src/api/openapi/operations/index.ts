@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { batchOperations } from './batches.ts';
 import { buildOperations } from './builds.ts';
 import { deploymentOperations } from './deployments.ts';
 import { evidenceOperations } from './evidence.ts';
@@ -13,6 +14,7 @@ export const operations: readonly Operation[] = [
   ...buildOperations,
   ...instanceOperations,
   ...rolloutOperations,
+  ...batchOperations,
   ...evidenceOperations,
   ...gcOperations,
   ...serviceOperations,

@@ -1,0 +1,136 @@
+import type { BatchLedger, BatchResponse, BatchResult, BatchSummary } from '../model/batch-responses.ts';
+import { clusteredMean, passRates } from '../model/batch-figures.ts';
+import { infrastructureClasses } from '../model/failures.ts';
+import type { BatchRow } from '../store/batches.ts';
+import type { BatchCounts } from '../store/batch-sums.ts';
+import type { RolloutRow } from '../store/rollouts.ts';
+import type { Store } from '../store/store.ts';
+
+export function presentBatchSummary(batch: BatchRow): BatchSummary {
+  return {
+    id: batch.id,
+    name: batch.name,
+    deployment_id: batch.deploymentId,
+    deployment_name: batch.deploymentName,
+    status: batch.status,
+    stop_reason: batch.stopReason,
+    planned: batch.planned,
+    started: batch.cursor,
+    concurrency: batch.concurrency,
+    priority: batch.priority,
+    created_at: batch.createdAt.toISOString(),
+    closed_at: batch.closedAt?.toISOString() ?? null,
+    url: `/api/harbor/batches/${batch.id}`,
+  };
+}
+
+export async function presentBatch({ batches }: Store, batch: BatchRow, now = Date.now()): Promise<BatchResponse> {
+  const [counts, sums, rewards] = [
+    await batches.counts(batch.id),
+    await batches.sums(batch.id),
+    await batches.rewards(batch.id, batch.plan.passThreshold),
+  ];
+  const { mean, low, high } = clusteredMean(rewards);
+  return {
+    ...presentBatchSummary(batch),
+    counts: presentCounts(batch, counts),
+    mean_reward: mean,
+    mean_low: low,
+    mean_high: high,
+    policies: batch.plan.policies.map(({ policy, agent, model }, index) => {
+      const mine = rewards.filter((group) => group.policy === index);
+      const own = clusteredMean(mine);
+      return {
+        index,
+        name: policy.policy_name ?? policy.policy_id ?? null,
+        agent,
+        model,
+        scored: mine.reduce((sum, { scored }) => sum + scored, 0),
+        mean_reward: own.mean,
+        mean_low: own.low,
+        mean_high: own.high,
+        pass_at: passRates(mine),
+      };
+    }),
+    attempts: sums.attempts,
+    llm_calls: sums.calls,
+    tokens: sums.tokens,
+    cost_usd: sums.costUsd,
+    unpriced_calls: sums.unpricedCalls,
+    queued_s: sums.queuedSeconds,
+    eta_s: etaSeconds(batch, counts, now),
+    metadata: batch.plan.metadata,
+  };
+}
+
+/** The books of a batch, held against each other. */
+export async function presentLedger({ batches }: Store, batch: BatchRow): Promise<BatchLedger> {
+  const counts = await batches.counts(batch.id);
+  const sums = await batches.sums(batch.id);
+  const lost = infrastructureClasses.reduce((sum, name) => sum + (sums.failedAttempts[name] ?? 0), 0);
+  const imbalances: string[] = [];
+  const missing = notStarted(batch, counts);
+  if (missing < 0) imbalances.push(`${-missing} more cells have rollouts than were planned`);
+  if (batch.status === 'completed' && batch.stopReason === null && missing > 0) {
+    imbalances.push(`${missing} cells have no rollout though the batch is completed`);
+  }
+  if (sums.rollouts !== batch.cursor) {
+    imbalances.push(`${batch.cursor} rollouts were started, and ${sums.rollouts} are there`);
+  }
+  if (sums.callsOfClosed !== sums.callsInResults) {
+    imbalances.push(`closed rollouts made ${sums.callsOfClosed} calls, and their results have ${sums.callsInResults}`);
+  }
+  return {
+    infrastructure_loss_rate: sums.attempts === 0 ? null : lost / sums.attempts,
+    attempts: sums.attempts,
+    attempts_lost: lost,
+    attempts_failed: sums.failedAttempts,
+    planned: batch.planned,
+    ...presentCounts(batch, counts),
+    rollouts: sums.rollouts,
+    llm_calls: sums.calls,
+    llm_calls_in_results: sums.callsInResults,
+    tokens: sums.tokens,
+    cost_usd: sums.costUsd,
+    unpriced_calls: sums.unpricedCalls,
+    balances: imbalances.length === 0,
+    imbalances,
+  };
+}
+
+export function presentBatchResult(row: RolloutRow): BatchResult {
+  return {
+    cell: row.batchCell ?? 0,
+    rollout_id: row.id,
+    seed: row.seed,
+    sample: row.sample ?? 0,
+    policy: row.policyIndex ?? 0,
+    generation: row.batchGeneration ?? 1,
+    retry_of: row.retryOf,
+    status: row.status,
+    reward: row.reward,
+    failure: row.result?.failure ?? null,
+    usage: row.result?.usage ?? null,
+    attempts: row.attempt,
+    total_s: row.result?.timings.total_s ?? null,
+  };
+}
+
+const total = (counts: Readonly<Partial<Record<string, number>>>): number =>
+  Object.values(counts).reduce<number>((sum, count = 0) => sum + count, 0);
+
+const ended = ({ scored, failed, cancelled }: BatchCounts): number => scored + total(failed) + cancelled;
+
+const notStarted = (batch: BatchRow, counts: BatchCounts): number => batch.planned - ended(counts) - total(counts.open);
+
+function presentCounts(batch: BatchRow, counts: BatchCounts): BatchResponse['counts'] {
+  return { ...counts, not_started: notStarted(batch, counts) };
+}
+
+/** At the pace since the batch was made, pauses included. */
+function etaSeconds(batch: BatchRow, counts: BatchCounts, now: number): number | null {
+  const done = batch.cursor - total(counts.open);
+  if (batch.status !== 'running' || done <= 0) return null;
+  const perSecond = (done * 1000) / Math.max(1, now - batch.createdAt.getTime());
+  return (batch.total - done) / perSecond;
+}

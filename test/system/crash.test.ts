@@ -66,6 +66,35 @@ describe('harbor up killed while an agent works', () => {
   });
 });
 
+describe('harbor up killed while a caller waits for a rollout with a key', () => {
+  test('lets the caller ask again for the same rollout, and get its result', async () => {
+    const ask = () =>
+      fetch(`${server.url}/api/harbor/deployments/patient/rollout`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${server.apiKey}`, 'idempotency-key': 'asked-twice' },
+        body: JSON.stringify({ env: { seed: 8 } }),
+      });
+    const first = ask().then(
+      ({ status }) => `answered with ${status}`,
+      () => 'cut off',
+    );
+    const container = await eventually('the agent to start', async () => {
+      const [only] = await runningContainersOf(server.installation.id);
+      return only && (await execIn(only, 'cat /app/starts 2>/dev/null || true')) === 'start' && only;
+    });
+    await server.kill('SIGKILL');
+    expect(await first).toBe('cut off');
+
+    server = await startServer(home);
+    const again = ask();
+    await execIn(container, 'touch /app/finish');
+    expect(await (await again).json()).toMatchObject({ status: 'completed', reward_info: { outcome_reward: 1 } });
+    const rollouts = await server.client.rollouts({ deployment: 'patient' });
+    expect(rollouts.filter(({ seed }) => seed === 8)).toHaveLength(1);
+    await eventually('the sandbox to be gone', async () => (await containersOf(server.installation.id)).length === 0);
+  });
+});
+
 describe('harbor up ended in an orderly way while an agent works', () => {
   test('pauses the sandbox, ends its children, and goes on after the next start', async () => {
     const container = await startAndWaitForAgent('stopped');

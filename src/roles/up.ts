@@ -178,8 +178,9 @@ async function serve(
   const gate: AttemptGate = {
     token: (rolloutId, attempt) => mintToken(secret, rolloutId, attempt),
     grant: (grant, signal) => admin.grant(grant, signal),
-    revoke: (rolloutId, attempt, signal) => admin.revoke(rolloutId, attempt, signal),
-    drain: (revocation, signal) => projector.drain(revocation, signal),
+    revoke: async (rolloutId, attempt, signal) => void (await admin.revoke(rolloutId, attempt, signal)),
+    revokeAndDrain: async (rolloutId, attempt, signal) =>
+      projector.drain(await admin.revoke(rolloutId, attempt, signal), signal),
   };
   const deps = { store, provider, agents: agentRegistry, client, places: config.places, logger };
   const activities = createActivities({

@@ -3,6 +3,7 @@ import * as first from './migrations/0001-first.ts';
 import * as events from './migrations/0002-events.ts';
 import * as instances from './migrations/0003-instances.ts';
 import * as batchMarks from './migrations/0004-batch-marks.ts';
+import * as grants from './migrations/0010-grants.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -18,6 +19,7 @@ export const migrations = {
   '0002-events': events,
   '0003-instances': instances,
   '0004-batch-marks': batchMarks,
+  '0010-grants': grants,
 };
 
 /** A value for a jsonb column. */

@@ -7,6 +7,7 @@ import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
 import { type EventStore, eventStore } from './events.ts';
+import { type GrantStore, grantStore } from './grants.ts';
 import { type InstanceStore, instanceStore } from './instances.ts';
 import { type LogStore, logStore } from './logs.ts';
 import { type RolloutStore, rolloutStore } from './rollouts.ts';
@@ -24,6 +25,7 @@ export interface Store {
   readonly logs: LogStore;
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
+  readonly grants: GrantStore;
   readonly blobs: BlobStore;
 }
 
@@ -41,6 +43,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     logs: logStore(db, blobs),
     artifacts: artifactStore(db),
     events: eventStore(db, bell),
+    grants: grantStore(db),
     blobs,
   };
 }

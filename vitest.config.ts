@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const onPostgres = [
   'test/store/**/*.test.ts',
   'test/activities/{log-writer,maintenance,output-teller,planning}.test.ts',
-  'test/interceptor/projector.test.ts',
+  'test/interceptor/{projector,store-gate}.test.ts',
 ];
 
 export default defineConfig({
@@ -18,7 +18,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['test/store/postgres.test.ts'] },
+        test: {
+          name: 'embedded',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/store/postgres.test.ts', 'test/interceptor/store-gate.test.ts'],
+        },
       },
       {
         extends: true,

@@ -44,14 +44,41 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 /** `DATABASE_URL`, or the content of the file that `DATABASE_URL_FILE` names: its password need not be in an environment. */
 export function databaseUrl(env: NodeJS.ProcessEnv): string | undefined {
   const name = 'DATABASE_URL';
-  const file = env[`${name}_FILE`]?.trim();
-  const given = env[name]?.trim();
-  if (file && given) throw invalid(name, `is set, and so is ${name}_FILE`, 'Set one of the two.');
-  const url = file ? readSecretFile(`${name}_FILE`, file) : given;
+  const url = secret(env, name);
   if (!url) return undefined;
   // The address itself is never shown: it may hold a password.
   if (!/^postgres(ql)?:\/\//.test(url)) throw invalid(name, 'must begin with postgresql://');
   return url;
+}
+
+/**
+ * `HARBOR_SECRET`, by which all processes of one installation know each other. Throws `invalid_request` where it is not set.
+ */
+export function installationSecret(env: NodeJS.ProcessEnv): string {
+  const name = 'HARBOR_SECRET';
+  const value = secret(env, name);
+  if (value && /^[0-9a-f]{64}$/.test(value)) return value;
+  const problem = value ? 'must be 64 hexadecimal digits' : 'is not set';
+  throw invalid(name, problem, 'Make one with `openssl rand -hex 32`, the same for all processes.');
+}
+
+/** A variable that holds a secret, or the content of the file that the same name with `_FILE` names. */
+function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const file = env[`${name}_FILE`]?.trim();
+  const given = env[name]?.trim();
+  if (file && given) throw invalid(name, `is set, and so is ${name}_FILE`, 'Set one of the two.');
+  return file ? readSecretFile(`${name}_FILE`, file) : given;
+}
+
+/** Port of the `harbor interceptor`s, as sandboxes know it; and where a worker or an interceptor says how it is. */
+export function rolePorts(env: NodeJS.ProcessEnv): {
+  readonly interceptor: number;
+  readonly health: number | undefined;
+} {
+  return {
+    interceptor: wholeNumber(env, 'HARBOR_INTERCEPTOR_PORT', 1, 65_535) ?? 8788,
+    health: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
+  };
 }
 
 function readSecretFile(name: string, file: string): string {
@@ -86,7 +113,7 @@ function oneOf(env: NodeJS.ProcessEnv, name: string, values: readonly string[]):
 }
 
 function apiKey(env: NodeJS.ProcessEnv): string | undefined {
-  const key = env['HARBOR_API_KEY']?.trim();
+  const key = secret(env, 'HARBOR_API_KEY');
   if (!key) return undefined;
   if (key.length < 16) throw invalid('HARBOR_API_KEY', 'must have at least 16 characters');
   return key;

@@ -1,5 +1,5 @@
 /**
- * The one entry of every process of Harbor: `guard` and `interceptor` are children of `harbor up`, all else is the CLI.
+ * The one entry of every process of Harbor: `guard` and `stream`, the interceptor, are children of others, all else is the CLI.
  * Modules are loaded only for the role that is asked for: the interceptor stays small, the CLI quick.
  */
 const [role = '', ...rest] = process.argv.slice(2);
@@ -7,7 +7,7 @@ const [role = '', ...rest] = process.argv.slice(2);
 if (role === 'guard') {
   const { runGuard } = await import('./embedded/guard.ts');
   process.exitCode = await runGuard(rest);
-} else if (role === 'interceptor') {
+} else if (role === 'stream') {
   const { runInterceptorProcess } = await import('./roles/interceptor.ts');
   await runInterceptorProcess(process.env);
 } else {

@@ -27,7 +27,7 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
 
   // A cancelled activity still has to see its calls home.
   const signal = scope.signal.aborted ? new AbortController().signal : scope.signal;
-  await interceptor.drain(await interceptor.revoke(rolloutId, attempt, signal), signal);
+  await interceptor.revokeAndDrain(rolloutId, attempt, signal);
   await store.attempts.mark(rolloutId, attempt, 'agentEndedAt');
   if (stopped === 'cancelled') throw new CancelledFailure('cancelled');
 

@@ -4,7 +4,7 @@ import type { AgentRegistry } from '../agents/registry.ts';
 import type { EnsureToolbox } from '../agents/agent.ts';
 import type { Capacity } from '../model/capacity.ts';
 import type { DiskSettings } from '../model/garbage.ts';
-import type { Grant, Revocation } from '../model/grant.ts';
+import type { Grant } from '../model/grant.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import type { Store } from '../store/store.ts';
 
@@ -32,7 +32,7 @@ export interface AttemptGate {
   /** Lets the attempt's token live. Idempotent; a revoked attempt cannot be granted again. */
   grant(grant: Grant, signal: AbortSignal): Promise<void>;
   /** Kills the token for ever and cuts what is streaming. Idempotent. */
-  revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<Revocation>;
-  /** Returns once every call that was made before a revocation is in the store. */
-  drain(revocation: Revocation, signal: AbortSignal): Promise<void>;
+  revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<void>;
+  /** Revokes, and returns once every call that was made before is in the store. Idempotent. */
+  revokeAndDrain(rolloutId: string, attempt: number, signal: AbortSignal): Promise<void>;
 }

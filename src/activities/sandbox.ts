@@ -1,10 +1,12 @@
 import { check } from '../model/json.ts';
 import { HarborError } from '../model/errors.ts';
-import { rolloutBudgetId, sandboxName } from '../model/ids.ts';
+import { batchBudgetId, rolloutBudgetId, sandboxName } from '../model/ids.ts';
 import { rolloutInputSchema } from '../model/rollout.ts';
 import type { AttemptRef, Provisioned, ProvisionRequest, RolloutInput, TeardownRequest } from '../model/stages.ts';
+import type { Grant } from '../model/grant.ts';
 import type { Sandbox } from '../sandboxes/provider.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
+import type { Store } from '../store/store.ts';
 import { type ActivityScope, NoPlace } from './activity.ts';
 import { prepareAgent } from './agent-command.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -28,14 +30,14 @@ export async function provision(
   const rollout = await loadRollout(store, deps.agents, row);
   const name = sandboxName(rolloutId, attempt, 'agent');
   await store.attempts.begin(rolloutId, attempt, name);
-  const { budget } = row.request.limits;
+  const budgets = await budgetsOf(store, row);
   await interceptor.grant(
     {
       rolloutId,
       attempt,
       models: rollout.plan.model === null ? [] : [rollout.plan.model.name],
       script: rollout.plan.script,
-      ...(budget && { budgets: [{ id: rolloutBudgetId(rolloutId), ...budget }] }),
+      ...(budgets.length > 0 && { budgets }),
     },
     scope.signal,
   );
@@ -55,6 +57,21 @@ export async function provision(
     model: row.model,
     sandbox: name,
   };
+}
+
+/** The rollout's own, and that which it shares with its batch. */
+async function budgetsOf(
+  { batches }: Store,
+  { id, batchId, request }: RolloutRow,
+): Promise<NonNullable<Grant['budgets']>> {
+  const own = request.limits.budget;
+  const batch = batchId === null ? undefined : (await batches.find(batchId))?.plan.budget;
+  const { usd, tokens, calls } = batch ?? {};
+  const bounded = usd !== undefined || tokens !== undefined || calls !== undefined;
+  return [
+    ...(own ? [{ id: rolloutBudgetId(id), ...own }] : []),
+    ...(batchId !== null && bounded ? [{ id: batchBudgetId(batchId), usd, tokens, calls }] : []),
+  ];
 }
 
 /** Binds the rollout to this workflow run and takes a place for it; a second run for the same rollout is refused. */

@@ -13,5 +13,7 @@ export interface ApiDeps {
   readonly capacity: Capacity;
   /** Where uploads lie while they are received. */
   readonly uploadsFolder: string;
+  /** Whether this process is about to end and wants no more requests. Default: never. */
+  readonly isDraining?: () => boolean;
   readonly logger: Logger;
 }

@@ -9,6 +9,7 @@ import { register as instances } from './instances/group.ts';
 import { register as list } from './list.ts';
 import { reportError } from './report-error.ts';
 import { register as migrate } from './migrate.ts';
+import { register as roles } from './roles.ts';
 import { register as rollout } from './rollout/group.ts';
 import { register as run } from './run.ts';
 import { register as setup } from './setup.ts';
@@ -17,7 +18,23 @@ import { register as up } from './up.ts';
 import { register as upload } from './upload.ts';
 
 /** In the order in which a newcomer needs them. */
-const commands = [demo, up, setup, doctor, migrate, upload, build, status, list, instances, run, rollout, batch, gc];
+const commands = [
+  demo,
+  up,
+  setup,
+  doctor,
+  migrate,
+  roles,
+  upload,
+  build,
+  status,
+  list,
+  instances,
+  run,
+  rollout,
+  batch,
+  gc,
+];
 
 /** Exit codes: 0 done, 1 it failed, 2 called wrongly, 130 interrupted. */
 const usageError = 2;

@@ -68,13 +68,14 @@ export function homeFiles(path: string): HomeFiles {
   };
 }
 
-/** Makes the data folder where it is missing, for its owner's eyes only, and reads who we are. */
-export async function openHome(path: string): Promise<Home> {
+/** Makes the data folder where it is missing, for its owner's eyes only, and reads who we are, unless that is `given`. */
+export async function openHome(path: string, given?: Installation): Promise<Home> {
   const files = homeFiles(path);
   try {
     for (const folder of [path, files.run, files.logs, files.interceptor]) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
     }
+    if (given) await replaceFile(files.installation, `${JSON.stringify(given)}\n`);
     const fresh: Installation = { id: randomUUID(), secret: randomBytes(32).toString('hex') };
     if ((await readIfThere(files.installation)) === undefined) {
       await createFile(files.installation, `${JSON.stringify(fresh)}\n`);

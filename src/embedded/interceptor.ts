@@ -10,6 +10,7 @@ export const interceptorName = 'interceptor';
 
 const preferredPort = 8788;
 const preferredAdminPort = 8789;
+const preferredSupervisorPort = 8790;
 /** Stands in the tag where no key was given. */
 const scripted = 'scripted';
 
@@ -20,6 +21,8 @@ export interface InterceptorOptions {
   /** Addresses on which sandboxes reach it. */
   readonly hosts: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Where grants lie in the store: who it asks for them, and the port that it shares with other interceptors. */
+  readonly supervised?: { readonly url: string; readonly port: number };
   readonly signal: AbortSignal;
 }
 
@@ -36,16 +39,16 @@ export interface EmbeddedInterceptor {
  * rollouts in flight would get made-up answers.
  */
 export async function ensureInterceptor(options: InterceptorOptions): Promise<EmbeddedInterceptor> {
-  const { home, program, hosts, env, signal } = options;
-  const port = await interceptorPort(home);
+  const { home, program, hosts, env, supervised, signal } = options;
+  const port = supervised?.port ?? (await interceptorPort(home));
   const adminPort = await childPort(home, interceptorName, 'interceptor-admin', preferredAdminPort);
   const place = createHash('sha256')
-    .update(JSON.stringify([port, adminPort, hosts.toSorted()]))
+    .update(JSON.stringify([port, adminPort, hosts.toSorted(), supervised?.url]))
     .digest('hex');
   const keys = llmFingerprint(home.installation, env);
   const spec: ChildSpec = {
     name: interceptorName,
-    command: [...program, 'guard', ...program, interceptorName],
+    command: [...program, 'guard', ...program, 'stream'],
     env: {
       ...plainEnvironment(env),
       ...llmVariables(env),
@@ -54,6 +57,7 @@ export async function ensureInterceptor(options: InterceptorOptions): Promise<Em
       HARBOR_INTERCEPTOR_HOSTS: hosts.join(','),
       HARBOR_INTERCEPTOR_ADMIN_PORT: String(adminPort),
       HARBOR_INSTALLATION_SECRET_FILE: home.files.installation,
+      ...(supervised && { HARBOR_INTERCEPTOR_SUPERVISOR: supervised.url }),
     },
     tag: `${place}:${keys ?? scripted}`,
     accepts: (tag) => tag.startsWith(`${place}:`) && (keys === undefined || tag === `${place}:${keys}`),
@@ -61,6 +65,11 @@ export async function ensureInterceptor(options: InterceptorOptions): Promise<Em
     isHealthy: (within) => isHealthy(home, adminPort, within),
   };
   return { child: await ensureChild(home, spec, signal), port, adminPort };
+}
+
+/** Where a supervisor listens for its interceptor's questions, on loopback. */
+export function supervisorPort(home: Home): Promise<number> {
+  return childPort(home, interceptorName, 'interceptor-supervisor', preferredSupervisorPort);
 }
 
 /** Where sandboxes reach it, on each of its addresses; the same from one start to the next. */

@@ -23,6 +23,8 @@ export interface InterceptorAdmin {
   grant(grant: Grant, signal: AbortSignal): Promise<void>;
   /** Kills the token for ever and cuts what is streaming. Idempotent; everything the attempt did lies before the place. */
   revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<Revocation>;
+  /** Lets what it was told hold until a moment of the machine's monotonic clock. */
+  renewLease(untilMs: number, signal: AbortSignal): Promise<void>;
   health(signal: AbortSignal): Promise<InterceptorHealth>;
 }
 
@@ -51,6 +53,9 @@ export function interceptorAdmin(options: AdminClientOptions): InterceptorAdmin 
     async revoke(rolloutId, attempt, signal) {
       const path = `/grants/${encodeURIComponent(rolloutId)}/${attempt}`;
       return parseJson(await call('DELETE', path, undefined, signal), revocationSchema, 'revocation');
+    },
+    async renewLease(untilMs, signal) {
+      await call('PUT', '/lease', JSON.stringify({ untilMs }), signal);
     },
     async health(signal) {
       return parseJson(await call('GET', '/healthz', undefined, signal), healthSchema, 'health');

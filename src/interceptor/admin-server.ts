@@ -1,10 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { z } from 'zod';
 import { HarborError, toFailure } from '../model/errors.ts';
 import { grantSchema } from '../model/grant.ts';
 import { type JsonObject, parseJson } from '../model/json.ts';
+import { attemptOfPath } from './attempt-path.ts';
 import type { GrantBook } from './grants.ts';
 import { readToken } from './headers.ts';
 import type { Journal } from './journal/journal.ts';
+import type { Lease } from './lease.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { sendJson } from './refusals.ts';
 import { readBody } from './request-body.ts';
@@ -15,6 +18,7 @@ export interface AdminParts {
   readonly grants: GrantBook;
   readonly journal: Journal;
   readonly calls: OpenCalls;
+  readonly lease: Lease;
   readonly onError: (error: HarborError) => void;
   /** For whoever asks how it is. */
   readonly describe: () => JsonObject;
@@ -42,7 +46,8 @@ async function answer(parts: AdminParts, request: IncomingMessage): Promise<Answ
   }
   if (method === 'GET' && url === '/healthz') return { status: 200, body: parts.describe() };
   if (method === 'PUT' && url === '/grants') return putGrant(parts, request);
-  const attempt = method === 'DELETE' ? attemptOf(url) : undefined;
+  if (method === 'PUT' && url === '/lease') return renewLease(parts, request);
+  const attempt = method === 'DELETE' ? attemptOfPath(url) : undefined;
   if (attempt) return revoke(parts, attempt);
   return { status: 404, body: { detail: `There is no ${method} ${url} here.` } };
 }
@@ -56,6 +61,15 @@ async function putGrant({ grants }: AdminParts, request: IncomingMessage): Promi
   return { status: 200, body: {} };
 }
 
+const renewalSchema = z.object({ untilMs: z.number() });
+
+async function renewLease({ lease }: AdminParts, request: IncomingMessage): Promise<Answer> {
+  const body = await readBody(request);
+  if (!Buffer.isBuffer(body)) return { status: 400, body: { detail: 'The renewal did not arrive whole.' } };
+  lease.renew(parseJson(body.toString('utf8'), renewalSchema, 'renewal').untilMs);
+  return { status: 200, body: {} };
+}
+
 async function revoke({ grants, calls, journal }: AdminParts, attempt: AttemptRef): Promise<Answer> {
   const revoked = grants.revoke(attempt);
   calls.cutAttempt(attempt);
@@ -63,11 +77,6 @@ async function revoke({ grants, calls, journal }: AdminParts, attempt: AttemptRe
   const place = journal.place;
   await Promise.all([revoked, journal.flush()]);
   return { status: 200, body: { ...place } };
-}
-
-function attemptOf(url: string): AttemptRef | undefined {
-  const [, rolloutId, attempt] = /^\/grants\/([^/]+)\/([1-9]\d*)$/.exec(url) ?? [];
-  return rolloutId === undefined ? undefined : { rolloutId: decodeURIComponent(rolloutId), attempt: Number(attempt) };
 }
 
 function fail({ onError }: AdminParts, response: ServerResponse, error: unknown): void {

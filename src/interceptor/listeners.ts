@@ -8,6 +8,8 @@ export interface ListenersOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly listener: RequestListener;
+  /** Whether other processes may listen on the same port; the system then deals connections out. Default: no. */
+  readonly sharesPort?: boolean;
   readonly onError: (error: HarborError) => void;
 }
 
@@ -83,7 +85,7 @@ export class Listeners {
   private async listen(host: string): Promise<void> {
     const server = createServer({ maxHeaderSize, keepAliveTimeout: idleMs }, this.options.listener);
     try {
-      server.listen({ host, port: this.chosenPort });
+      server.listen({ host, port: this.chosenPort, reusePort: this.options.sharesPort ?? false });
       await once(server, 'listening');
     } catch (error) {
       if (hasCode(error, 'EADDRNOTAVAIL')) return;

@@ -3,11 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { ownIdentity } from '../embedded/process-identity.ts';
+import { Admission, askSupervisor } from './admission.ts';
 import { adminListener } from './admin-server.ts';
 import { HarborError } from '../model/errors.ts';
 import { BudgetBook } from './budgets/budget-book.ts';
 import { GrantBook } from './grants.ts';
 import { Journal } from './journal/journal.ts';
+import { Lease } from './lease.ts';
 import { Listeners } from './listeners.ts';
 import { OpenCalls } from './open-calls.ts';
 import type { InterceptorOptions } from './options.ts';
@@ -47,7 +49,7 @@ export async function startInterceptor(options: InterceptorOptions): Promise<Run
 
 /** What is put on `held` last is let go of first. */
 async function start(options: InterceptorOptions, held: AsyncDisposableStack): Promise<InterceptorState> {
-  const { directory, publicHosts, installationSecret, onError } = options;
+  const { directory, publicHosts, installationSecret, supervisorUrl, sharesPort = false, onError } = options;
   const startedAt = new Date().toISOString();
   const { pid, start: startTime } = ownIdentity();
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -76,11 +78,17 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   held.defer(() => upstreams.close());
 
   const calls = new OpenCalls();
-  const parts = { installationSecret, grants, upstreams, journal, calls, budgets, onError };
+  const lease = new Lease(() => calls.cutAll('the interceptor lost touch with the database'));
+  held.defer(() => lease.close());
+  const source =
+    supervisorUrl === undefined ? undefined : { lease, find: askSupervisor(supervisorUrl, installationSecret) };
+  const admission = new Admission(grants, source);
+  const parts = { installationSecret, grants, admission, lease, upstreams, journal, calls, budgets, onError };
   const listeners = await Listeners.open({
     hosts: publicHosts,
     port: options.publicPort,
     listener: publicListener(parts),
+    sharesPort,
     onError,
   });
   held.defer(async () => {

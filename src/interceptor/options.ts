@@ -11,6 +11,10 @@ export interface InterceptorOptions {
   readonly adminPort: number;
   /** Hex. Signs tokens. */
   readonly installationSecret: string;
+  /** Who has the grants, where they are not pushed: `http://127.0.0.1:port`. It has to renew the lease as well. */
+  readonly supervisorUrl?: string;
+  /** Whether other interceptors of this machine listen on the same port. Default: no. */
+  readonly sharesPort?: boolean;
   /** Neither: the scripted model answers. */
   readonly upstreams: UpstreamSettings;
   /** Faults of its own that belong into a log. */

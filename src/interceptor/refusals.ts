@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { JsonObject } from '../model/json.ts';
 import type { DialectSpec, Provider, RefusalError } from './dialects/dialect.ts';
 import type { OpenCall } from './open-calls.ts';
 import { maxBodyBytes } from './request-body.ts';
@@ -27,7 +26,7 @@ export function recordRefusal(
   refuse(response, dialect, error);
 }
 
-export function sendJson(response: ServerResponse, status: number, body: JsonObject): void {
+export function sendJson(response: ServerResponse, status: number, body: object): void {
   const bytes = Buffer.from(JSON.stringify(body));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length });
   response.end(response.req.method === 'HEAD' ? undefined : bytes);
@@ -48,6 +47,13 @@ export const notAlive: RefusalError = {
   status: 401,
   code: 'invalid_api_key',
   message: 'This key belongs to no attempt that is running now.',
+};
+
+/** Agents come again after it, where a 401 would end them. */
+export const notSure: RefusalError = {
+  status: 503,
+  code: 'grants_unavailable',
+  message: 'Whether this key may be used cannot be told at the moment. Try again.',
 };
 
 export function unserved(provider: Provider): RefusalError {

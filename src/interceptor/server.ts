@@ -2,11 +2,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { HarborError } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
 import type { Budgets } from './budgets/budget-book.ts';
+import type { Admission } from './admission.ts';
 import { decodeBody } from './content-encoding.ts';
-import type { DialectSpec } from './dialects/dialect.ts';
+import type { DialectSpec, RefusalError } from './dialects/dialect.ts';
 import { findDialect } from './dialects/registry.ts';
 import { forward } from './forward.ts';
-import type { GrantBook } from './grants.ts';
 import { readToken } from './headers.ts';
 import type { Journal } from './journal/journal.ts';
 import { type ModelsQuestion, modelsDialect, modelsPath, modelsQuestion, ownModels } from './models.ts';
@@ -29,7 +29,7 @@ import type { Upstreams } from './upstreams.ts';
 
 export interface ServerParts {
   readonly installationSecret: string;
-  readonly grants: GrantBook;
+  readonly admission: Admission;
   readonly upstreams: Upstreams;
   readonly journal: Journal;
   readonly calls: OpenCalls;
@@ -60,8 +60,8 @@ async function serve(parts: ServerParts, request: IncomingMessage, response: Ser
   if (!found || method !== 'POST') return refuse(response, found?.dialect, notFound(method, path));
 
   const { dialect, route } = found;
-  const grant = admitted(parts, request);
-  if (!grant) return refuse(response, dialect, notAlive);
+  const grant = await admitted(parts, request);
+  if ('status' in grant) return refuse(response, dialect, grant);
   const upstream = parts.upstreams.of(dialect.provider);
   if (!upstream) return refuse(response, dialect, unserved(dialect.provider));
   const body = await readBody(request);
@@ -73,7 +73,8 @@ async function serve(parts: ServerParts, request: IncomingMessage, response: Ser
       return refuse(response, dialect, wrongModel(grant.models, model));
   }
   // It may have been revoked while the body came in.
-  if (!parts.grants.find(grant)) return refuse(response, dialect, notAlive);
+  const refusal = parts.admission.refusal(grant);
+  if (refusal) return refuse(response, dialect, refusal);
   const upstreamPath = route.upstreamPath + query.join('');
   await forward({ ...parts, grant, dialect: dialect.name, refusals: dialect, upstream, upstreamPath, body, response });
 }
@@ -86,8 +87,8 @@ async function serveModels(
   query: string,
 ): Promise<void> {
   const dialect = modelsDialect(response.req.headers);
-  const grant = admitted(parts, response.req);
-  if (!grant) return refuse(response, dialect, notAlive);
+  const grant = await admitted(parts, response.req);
+  if ('status' in grant) return refuse(response, dialect, grant);
   const upstream = parts.upstreams.of(dialect.provider);
   if (upstream && parts.upstreams.mode === 'live' && grant.models.length === 0) {
     const upstreamPath = modelsPath[dialect.provider] + rest + query;
@@ -99,11 +100,14 @@ async function serveModels(
   else refuse(response, dialect, noSuchModel(id ?? ''));
 }
 
-/** The grant of the attempt whose token was sent, if the attempt lives. */
-function admitted({ installationSecret, grants }: ServerParts, request: IncomingMessage): Grant | undefined {
+/** The grant of the attempt whose token was sent, or why it may make no calls. */
+async function admitted(
+  { installationSecret, admission }: ServerParts,
+  request: IncomingMessage,
+): Promise<Grant | RefusalError> {
   const token = readToken(request.headers);
   const attempt = token === undefined ? undefined : verifyToken(installationSecret, token);
-  return attempt && grants.find(attempt);
+  return attempt ? admission.admit(attempt) : notAlive;
 }
 
 function requestedModel(dialect: DialectSpec, body: Buffer, encoding: string | undefined): string | null {

@@ -81,7 +81,11 @@ export const batchRequestSchema = rolloutRequestSchema
       .describe('Instead of `policy`: every seed is run under each of them.'),
     concurrency: concurrencySchema.default(usualOpen).describe('Rollouts of this batch that are open at once.'),
     priority: z.int().min(-1000).max(1000).default(0).describe('The larger, the sooner its rollouts get a place.'),
-    budget: budgetSchema.default({}).describe('Once it is used up no further rollout starts; those that run go on.'),
+    budget: budgetSchema
+      .default({})
+      .describe(
+        'Once it is used up no further rollout starts, and those that run may make no further call that does not fit.',
+      ),
     stop: stopSchema.default({}).describe('When to start no further rollout.'),
     pass_threshold: z.number().default(1).describe('The reward from which on a rollout has passed, for pass@k.'),
   })

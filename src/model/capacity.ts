@@ -16,6 +16,9 @@ export interface ProviderCapacity {
   readonly memoryMb: number;
 }
 
+/** To who sees no provider, only what an operator has said is a bound; what is beyond the others' waits in their queue. */
+export const unknownProvider: ProviderCapacity = { cpuCores: 1_000_000, memoryMb: 1_000_000_000 };
+
 /** What an operator has said; what is left out follows from the provider. */
 export interface CapacitySettings {
   readonly running: number | undefined;

@@ -38,5 +38,8 @@ export const buildLogId = (provider: string, contentHash: string): string => `bu
 /** A rollout's own budget, which its attempts share. */
 export const rolloutBudgetId = (rolloutId: string): string => `rollout/${rolloutId}`;
 
+/** A batch's budget, which all of its rollouts share. */
+export const batchBudgetId = (batchId: string): string => `batch/${batchId}`;
+
 /** One attempt, as the interceptor and its journal know it. */
 export const attemptKey = (rolloutId: string, attempt: number): string => `${rolloutId}.${attempt}`;

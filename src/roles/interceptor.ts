@@ -5,7 +5,7 @@ import { createLogger } from '../log.ts';
 import { invalid } from '../model/errors.ts';
 
 /**
- * The interceptor as a process of its own: `harbor interceptor`. All it knows comes from its environment, the real LLM
+ * The interceptor as a process of its own, below `harbor up` or `harbor interceptor`. All it knows comes from its environment, the real LLM
  * keys among it, which no other process of Harbor has.
  */
 export async function runInterceptorProcess(env: NodeJS.ProcessEnv): Promise<void> {
@@ -13,6 +13,7 @@ export async function runInterceptorProcess(env: NodeJS.ProcessEnv): Promise<voi
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
   const { secret } = await readInstallation(required(env, 'HARBOR_INSTALLATION_SECRET_FILE'));
+  const supervisorUrl = env['HARBOR_INTERCEPTOR_SUPERVISOR'];
   await runInterceptor(
     {
       directory: required(env, 'HARBOR_INTERCEPTOR_DIR'),
@@ -20,6 +21,7 @@ export async function runInterceptorProcess(env: NodeJS.ProcessEnv): Promise<voi
       publicHosts: required(env, 'HARBOR_INTERCEPTOR_HOSTS').split(','),
       adminPort: Number(required(env, 'HARBOR_INTERCEPTOR_ADMIN_PORT')),
       installationSecret: secret,
+      ...(supervisorUrl && { supervisorUrl, sharesPort: true }),
       upstreams: readUpstreams(env),
       onError: (error) => logger.error({ err: error }, error.message),
     },

@@ -33,3 +33,11 @@ async function bind(server: Server, host: string, port: number, mayMove: boolean
   const address = server.address();
   return typeof address === 'object' && address ? address.port : port;
 }
+
+/** Open answers are cut: the callers come back and find their rollouts by id. */
+export function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,17 +1,11 @@
-import { createHmac } from 'node:crypto';
-import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { AttemptGate } from '../activities/deps.ts';
-import { createActivities } from '../activities/index.ts';
 import { agentRegistry } from '../agents/registry.ts';
-import { createEnsureToolbox } from '../agents/toolbox.ts';
 import { createApi } from '../api/app.ts';
 import type { Config } from '../config.ts';
-import { openCache } from '../embedded/cache.ts';
 import { stopChild } from '../embedded/child.ts';
 import { ensureEngine } from '../embedded/ensure-engine.ts';
 import {
@@ -25,7 +19,7 @@ import {
 } from '../embedded/home.ts';
 import { ensureInterceptor, interceptorName, interceptorPort } from '../embedded/interceptor.ts';
 import { dropKeys, llmKeyNames } from '../embedded/llm-variables.ts';
-import { type Progress, silent } from '../embedded/progress.ts';
+import type { Progress } from '../embedded/progress.ts';
 import { superviseChild } from '../embedded/supervise.ts';
 import { ensureTemporal, temporalName } from '../embedded/temporal.ts';
 import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
@@ -38,11 +32,14 @@ import { createDockerProvider } from '../sandboxes/docker/provider.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { createStore, type Store } from '../store/store.ts';
-import { listen } from './listen.ts';
+import { aborted } from './aborted.ts';
+import { closed, listen } from './listen.ts';
 import { openMigratedDatabase } from './open-database.ts';
+import { program } from './program.ts';
 import { pauseSandboxes, removeUsedSandboxes, resumeSandboxes } from './sandboxes-at-rest.ts';
 import { prepareTemporal } from './temporal-setup.ts';
-import { installTemporalLogger, startWorker } from './worker.ts';
+import { startRolloutWorker } from './rollout-worker.ts';
+import { installTemporalLogger } from './worker.ts';
 
 export interface UpOptions {
   readonly config: Config;
@@ -54,12 +51,6 @@ export interface UpOptions {
   /** Ends it. */
   readonly signal: AbortSignal;
 }
-
-/** How Harbor starts itself. */
-const program = [process.execPath, fileURLToPath(new URL('../main.js', import.meta.url))];
-
-/** Activities at once beside those of running rollouts: builds, closings, cancels. */
-const spareSlots = 50;
 
 /**
  * Everything on one machine: API and worker in this process, Temporal and the interceptor as children that outlive its
@@ -179,19 +170,21 @@ async function serve(
   const gate: AttemptGate = {
     token: (rolloutId, attempt) => mintToken(secret, rolloutId, attempt),
     grant: (grant, signal) => admin.grant(grant, signal),
-    revoke: (rolloutId, attempt, signal) => admin.revoke(rolloutId, attempt, signal),
-    drain: (revocation, signal) => projector.drain(revocation, signal),
+    revoke: async (rolloutId, attempt, signal) => void (await admin.revoke(rolloutId, attempt, signal)),
+    revokeAndDrain: async (rolloutId, attempt, signal) =>
+      projector.drain(await admin.revoke(rolloutId, attempt, signal), signal),
   };
   const capacity = capacityOf(await provider.capacity(stopping), config.capacity);
   const deps = { store, provider, agents: agentRegistry, client, capacity, logger };
-  const activities = createActivities({
+  const worker = await startRolloutWorker({
     ...deps,
+    provider,
     disk: config.disk,
-    ensureToolbox: createEnsureToolbox({ cache: await openCache(env), env, progress: silent }),
-    interceptor: gate,
-    unguessable: (name) => createHmac('sha256', secret).update(name).digest('hex').slice(0, 32),
+    gate,
+    connection,
+    env,
+    installationSecret: secret,
   });
-  const worker = await startWorker({ connection, activities, activitySlots: capacity.running + spareSlots });
   held.defer(async () => {
     await pauseSandboxes({ store, provider, logger });
     await removeUsedSandboxes({ store, provider, logger });
@@ -202,19 +195,4 @@ async function serve(
   const { server, url } = await listen(app, config);
   held.defer(() => closed(server));
   return { url, failed: worker.done.then(() => Promise.reject(new Error('the worker stopped'))) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-/** Open answers are cut: the callers come back and find their rollouts by id. */
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -69,7 +69,7 @@ export async function readSums(db: Db, id: string): Promise<BatchSums> {
         coalesce(sum(cost_usd), 0)::float8 as cost_usd,
         count(*) filter (where cost_usd is null) as unpriced_calls,
         count(*) filter (where closed_at is not null) as calls_of_closed
-      from calls join mine on mine.id = calls.rollout_id
+      from calls join mine on mine.id = calls.rollout_id where calls.status <> 'refused'
     ), theirs as (
       select count(*) as rollouts, coalesce(sum(llm_calls), 0)::bigint as calls_in_results,
         avg(extract(epoch from admitted_at - created_at))::float8 as queued_seconds

@@ -3,6 +3,7 @@ import * as first from './migrations/0001-first.ts';
 import * as events from './migrations/0002-events.ts';
 import * as instances from './migrations/0003-instances.ts';
 import * as batchMarks from './migrations/0004-batch-marks.ts';
+import * as grants from './migrations/0010-grants.ts';
 import * as batches from './migrations/0020-batches.ts';
 import * as capacity from './migrations/0040-capacity.ts';
 import * as idempotencyKeys from './migrations/0050-idempotency-keys.ts';
@@ -21,6 +22,7 @@ export const migrations = {
   '0002-events': events,
   '0003-instances': instances,
   '0004-batch-marks': batchMarks,
+  '0010-grants': grants,
   '0020-batches': batches,
   '0040-capacity': capacity,
   '0050-idempotency-keys': idempotencyKeys,

@@ -12,6 +12,7 @@ import type {
 import type { Egress } from '../model/egress.ts';
 import type { EventContent, EventType } from '../model/event.ts';
 import type { FailureClass } from '../model/failures.ts';
+import type { Grant } from '../model/grant.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RolloutResult } from '../model/result.ts';
 import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
@@ -43,6 +44,9 @@ export interface Database {
   idempotencyKeys: IdempotencyKeysTable;
   batches: BatchesTable;
   batchGenerations: BatchGenerationsTable;
+  grants: GrantsTable;
+  interceptors: InterceptorsTable;
+  grantLeases: GrantLeasesTable;
 }
 
 interface ApiKeysTable {
@@ -331,4 +335,31 @@ interface IdempotencyKeysTable {
   bodyHash: string;
   effectId: string;
   createdAt: Generated<Date>;
+}
+
+interface GrantsTable {
+  rolloutId: string;
+  attempt: number;
+  /** null: it was revoked before it was ever granted. */
+  content: NullableJson<Grant>;
+  grantedAt: Generated<Date>;
+  /** For ever. */
+  revokedAt: Date | null;
+}
+
+interface InterceptorsTable {
+  id: string;
+  /** By the database's clock. What it was told before this holds for `leaseSeconds`, and no longer. */
+  seenAt: Date;
+}
+
+/** An interceptor that was told of a grant. */
+interface GrantLeasesTable {
+  rolloutId: string;
+  attempt: number;
+  interceptor: string;
+  /** When it said that it serves the revoked attempt no more. */
+  acknowledgedAt: Date | null;
+  /** When all that it had served of it was in the store. */
+  drainedAt: Date | null;
 }

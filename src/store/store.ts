@@ -9,6 +9,7 @@ import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
 import { type EventStore, eventStore } from './events.ts';
 import { type IdempotencyKeyStore, idempotencyKeyStore } from './idempotency-keys.ts';
+import { type GrantStore, grantStore } from './grants.ts';
 import { type InstanceStore, instanceStore } from './instances.ts';
 import { type LogStore, logStore } from './logs.ts';
 import { type RolloutStore, rolloutStore } from './rollouts.ts';
@@ -28,6 +29,7 @@ export interface Store {
   readonly events: EventStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
   readonly batches: BatchStore;
+  readonly grants: GrantStore;
   readonly blobs: BlobStore;
 }
 
@@ -47,6 +49,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     events: eventStore(db, bell),
     idempotencyKeys: idempotencyKeyStore(db),
     batches: batchStore(db),
+    grants: grantStore(db),
     blobs,
   };
 }

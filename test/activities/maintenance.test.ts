@@ -71,9 +71,9 @@ beforeAll(async () => {
       grant: () => Promise.resolve(),
       revoke: (rolloutId, attempt) => {
         revoked.push(`${rolloutId}.${attempt}`);
-        return Promise.resolve({ journal: '', offset: 0 });
+        return Promise.resolve();
       },
-      drain: () => Promise.resolve(),
+      revokeAndDrain: () => Promise.resolve(),
     },
     capacity: roomFor(8),
     disk: { snapshotBytes: undefined },

@@ -47,8 +47,8 @@ function activities(held: { gate?: Promise<void> } = {}): { all: Partial<Activit
     interceptor: {
       token: () => '',
       grant: () => Promise.resolve(),
-      revoke: () => Promise.resolve({ journal: '', offset: 0 }),
-      drain: () => Promise.resolve(),
+      revoke: () => Promise.resolve(),
+      revokeAndDrain: () => Promise.resolve(),
     },
     capacity: roomFor(1000),
     disk: { snapshotBytes: undefined },

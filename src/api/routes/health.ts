@@ -6,7 +6,7 @@ import { errorText } from '../../model/errors.ts';
 const patienceMs = 3000;
 
 /** What needs no key: what this is, whether the process lives, whether its parts answer. */
-export function healthRoutes({ store, client }: ApiDeps): Router {
+export function healthRoutes({ store, client, isDraining = () => false }: ApiDeps): Router {
   const router = Router();
 
   router.get('/', (_request, response) => {
@@ -29,7 +29,7 @@ export function healthRoutes({ store, client }: ApiDeps): Router {
       store: await verdict(() => store.apiKeys.organizationOf('')),
       temporal: await verdict(() => client.workflowService.getSystemInfo({})),
     };
-    const ready = Object.values(parts).every((said) => said === 'ok');
+    const ready = Object.values(parts).every((said) => said === 'ok') && !isDraining();
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', ...parts });
   });
 

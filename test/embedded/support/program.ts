@@ -14,7 +14,7 @@ const roles: Readonly<Record<string, (args: readonly string[]) => Promise<void>>
   },
 
   /** Says who it is and which keys it was given, to whoever knows the installation's secret. */
-  interceptor: async () => {
+  stream: async () => {
     const { secret } = await readInstallation(process.env['HARBOR_INSTALLATION_SECRET_FILE'] ?? '');
     const token = createHmac('sha256', secret).update('admin').digest('base64url');
     const server = createServer((request, response) => {

@@ -30,7 +30,7 @@ export const serviceOperations: readonly Operation[] = [
     description: 'Asks each part and waits three seconds at most.',
     answers: {
       200: json(readinessSchema, 'All of them do.'),
-      503: json(readinessSchema, 'At least one does not; its field says why.'),
+      503: json(readinessSchema, 'At least one does not, and its field says why; or the process is about to end.'),
     },
   },
   {

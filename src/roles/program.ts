@@ -1,0 +1,4 @@
+import { fileURLToPath } from 'node:url';
+
+/** How Harbor starts itself. */
+export const program: readonly string[] = [process.execPath, fileURLToPath(new URL('../main.js', import.meta.url))];

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { Client } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { type Config, installationSecret } from '../config.ts';
+import type { Installation } from '../embedded/home.ts';
+import { HarborError, invalid } from '../model/errors.ts';
+import { fileBlobs } from '../store/file-blobs.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { openPostgresDatabase } from '../store/postgres-database.ts';
+import { createStore, type Store } from '../store/store.ts';
+import { installTemporalLogger } from './worker.ts';
+
+/** What `harbor api`, `worker` and `interceptor` are started with. */
+export interface RoleOptions {
+  readonly config: Config;
+  readonly env: NodeJS.ProcessEnv;
+  readonly logger: Logger;
+  /** Told once, when it serves. */
+  readonly onReady: (info: { readonly url: string }) => void;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Who all processes with one HARBOR_SECRET are together. */
+export function readRoleInstallation(env: NodeJS.ProcessEnv): Installation {
+  const secret = installationSecret(env);
+  const digits = createHash('sha256').update(`installation ${secret}`).digest('hex');
+  // The form of a random uuid, which engines' labels and names are made of.
+  const id = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`;
+  return { id, secret };
+}
+
+/** The store on DATABASE_URL, with blobs in HARBOR_HOME. Refuses one that lacks tables: it is not this process that makes them. */
+export async function openRoleStore({ config, logger }: RoleOptions, held: AsyncDisposableStack): Promise<Store> {
+  const url = config.databaseUrl;
+  if (url === undefined) throw invalid('DATABASE_URL', 'is not set', '`harbor up` needs none.');
+  const db = openPostgresDatabase({
+    url,
+    onBroken: (error) => logger.warn({ err: error }, 'a connection to the database broke'),
+  });
+  held.defer(() => db.destroy());
+  const pending = await pendingMigrations(db);
+  if (pending.length > 0) {
+    throw new HarborError('internal', `the store lacks ${pending.join(', ')}`, {
+      remedy: 'Run `harbor migrate` first.',
+    });
+  }
+  return createStore(db, fileBlobs(join(config.homePath, 'blobs')));
+}
+
+/** A client of the Temporal server that TEMPORAL_ADDRESS names. */
+export async function connectTemporal({ env, logger }: RoleOptions, held: AsyncDisposableStack) {
+  const address = env['TEMPORAL_ADDRESS'];
+  if (!address) throw invalid('TEMPORAL_ADDRESS', 'is not set', '`harbor up` needs none.');
+  installTemporalLogger(logger);
+  const connection = await NativeConnection.connect({ address });
+  held.defer(() => connection.close());
+  return { connection, client: new Client({ connection, namespace: env['TEMPORAL_NAMESPACE'] || 'default' }) };
+}

@@ -1,0 +1,30 @@
+import { createHmac } from 'node:crypto';
+import type { NativeConnection } from '@temporalio/worker';
+import type { ActivityDeps, AttemptGate } from '../activities/deps.ts';
+import { createActivities } from '../activities/index.ts';
+import { createEnsureToolbox } from '../agents/toolbox.ts';
+import { openCache } from '../embedded/cache.ts';
+import { silent } from '../embedded/progress.ts';
+import { type RunningWorker, startWorker } from './worker.ts';
+
+/** Activities at once beside those of running rollouts: builds, closings, cancels. */
+const spareSlots = 50;
+
+export interface RolloutWorkerParts extends Omit<ActivityDeps, 'ensureToolbox' | 'interceptor' | 'unguessable'> {
+  readonly gate: AttemptGate;
+  readonly connection: NativeConnection;
+  readonly env: NodeJS.ProcessEnv;
+  readonly installationSecret: string;
+}
+
+/** A worker for all that Harbor does, with what activities need beside the parts that its process has. */
+export async function startRolloutWorker(parts: RolloutWorkerParts): Promise<RunningWorker> {
+  const { gate, connection, env, installationSecret, ...deps } = parts;
+  const activities = createActivities({
+    ...deps,
+    ensureToolbox: createEnsureToolbox({ cache: await openCache(env), env, progress: silent }),
+    interceptor: gate,
+    unguessable: (name) => createHmac('sha256', installationSecret).update(name).digest('hex').slice(0, 32),
+  });
+  return startWorker({ connection, activities, activitySlots: deps.capacity.running + spareSlots });
+}

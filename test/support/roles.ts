@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { parseJson } from '../../src/model/json.ts';
+import { environment, harborProgram } from './server.ts';
+
+export interface RoleProcess {
+  readonly url: string;
+  /** Sends a signal to the process alone and waits for its end. */
+  end(signal: NodeJS.Signals): Promise<void>;
+}
+
+const readySchema = z.object({ url: z.string() });
+
+/** A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. */
+export async function startRole(
+  role: string,
+  home: string,
+  more: Readonly<Record<string, string>>,
+): Promise<RoleProcess> {
+  const child: ChildProcess = spawn(harborProgram, [role], {
+    env: environment(home, { HARBOR_HEALTH_PORT: '0', ...more }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  if (!child.stdout) throw new Error('no stdout');
+  const line = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line').then(String),
+    exited.then(([code]) => {
+      throw new Error(`harbor ${role} ended with ${String(code)}:\n${said}`);
+    }),
+  ]);
+  return {
+    url: parseJson(line, readySchema).url,
+    async end(signal) {
+      child.kill(signal);
+      await exited;
+    },
+  };
+}

@@ -67,27 +67,32 @@ export function createSnapshotSpace(engine: Engine): SnapshotSpace {
 }
 
 const historySchema = z.array(z.object({ Created: z.number(), CreatedBy: z.string(), Size: z.number() }));
+const contentSchema = z.object({ RootFS: z.object({ Layers: z.array(z.string()).default([]) }) });
 
 /**
- * Sizes of an image's layers. The engine tells sizes by the steps that made them only, so a layer is known by the steps up
- * to it: their times, commands and sizes are the same in all images that share them. Undefined where the image is gone.
+ * Sizes of an image's layers. The engine tells sizes by the steps that made them only, and contents without their sizes. So a
+ * layer is known by the steps up to it and by as many contents: these are the same in all images that share it. Steps alone
+ * are not enough, since two builds in one second may say the same of different files. Undefined where the image is gone.
  */
 async function layersOf(engine: Engine, id: string, signal: AbortSignal): Promise<Layers | undefined> {
-  const read = async (): Promise<z.infer<typeof historySchema> | undefined> => {
+  const image = engine.docker.getImage(id);
+  const read = async () => {
     try {
-      return historySchema.parse(await engine.docker.getImage(id).history());
+      const [steps, content] = await Promise.all([image.history(), image.inspect()]);
+      return { steps: historySchema.parse(steps), contents: contentSchema.parse(content).RootFS.Layers };
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw error;
     }
   };
-  const steps = await attempt('read the history of the image', id, read, signal);
-  if (!steps) return undefined;
+  const found = await attempt('read the history of the image', id, read, signal);
+  if (!found) return undefined;
   const layers = new Map<string, number>();
   let chain = '';
-  for (const { Created: at, CreatedBy: command, Size: bytes } of steps.toReversed()) {
+  for (const { Created: at, CreatedBy: command, Size: bytes } of found.steps.toReversed()) {
+    const content = bytes > 0 ? found.contents[layers.size] : undefined;
     chain = createHash('sha256')
-      .update(JSON.stringify([chain, at, command, bytes]))
+      .update(JSON.stringify([chain, at, command, bytes, content]))
       .digest('hex');
     if (bytes > 0) layers.set(chain, bytes);
   }

@@ -3,6 +3,7 @@ import type { GcReport } from '../model/garbage.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags } from './context.ts';
 import { counted, size } from './format.ts';
 import { say, sayJson } from './output.ts';
+import { patience } from './patience.ts';
 
 interface Flags extends ServerFlags {
   readonly dryRun: boolean;
@@ -19,7 +20,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function gc(context: CliContext, { dryRun, json, ...server }: Flags): Promise<void> {
   const client = await clientFor(context, server);
-  const report = await client.gc({ dry_run: dryRun });
+  const report = await patience()(() => client.gc({ dry_run: dryRun }));
   if (json) sayJson(report);
   else for (const line of gcLines(report)) say(line);
 }

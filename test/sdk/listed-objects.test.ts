@@ -34,7 +34,9 @@ describe('the objects of a top-level list', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(object), fc.integer({ min: 1, max: 50 }), async (calls, pieceBytes) => {
         const json = JSON.stringify({ before: { x: [[]] }, calls });
-        expect(JSON.stringify(await objectsIn(json, pieceBytes))).toBe(JSON.stringify(calls));
+        // Read alike on both sides: a key like __proto__ is lost in reading, wherever it comes from.
+        const expected = calls.map((call) => parseJson(JSON.stringify(call), z.json()));
+        expect(JSON.stringify(await objectsIn(json, pieceBytes))).toBe(JSON.stringify(expected));
       }),
     );
   });

@@ -26,7 +26,7 @@ describe.each(agentRegistry.names)('%s', (agent) => {
       const policy = { config: { agent, model } };
       ids.push(await start(server(), 'fix-the-bugs', { env: { seed }, policy, egress: { agent: 'interceptor-only' } }));
     }
-    const rollouts = await Promise.all(ids.map((id) => ended(server(), id)));
+    const rollouts = await Promise.all(ids.map((id) => ended(server(), id, 240)));
     const outcome = { agent, model, status: 'completed', failure: null };
     expect(rollouts).toMatchObject(scripted.map((row) => ({ ...row, ...outcome })));
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import { Router } from 'express';
@@ -7,6 +8,9 @@ import type { ApiDeps } from '../deps.ts';
 import { keyedBodyOf } from '../idempotency.ts';
 import { unavailable } from '../problems.ts';
 
+/** Milliseconds that a request is kept waiting. */
+const patienceMs = 10_000;
+
 type Gc = (request: GcRequest) => Promise<GcReport>;
 
 /** What the server keeps and removes. */
@@ -14,11 +18,15 @@ export function gcRoutes(deps: ApiDeps): Router {
   const { client, logger } = deps;
   const router = Router();
 
-  /** Answers when it is done; who comes meanwhile joins it. */
+  /** Answers when it is done, or that it is not; who comes meanwhile joins it. */
   router.post('/gc', async (request, response) => {
     const { body: asked } = await keyedBodyOf(deps, request, response, gcRequestSchema);
     const handle = await begin(asked);
-    response.json(await handle.result());
+    const enough = new AbortController();
+    const report = await Promise.race([handle.result(), sleep(patienceMs, undefined, { signal: enough.signal })]);
+    enough.abort();
+    if (!report) throw unavailable('It is still at work, or no worker runs; the same request joins it');
+    response.json(report);
   });
 
   async function begin(asked: GcRequest): Promise<WorkflowHandle<Gc>> {

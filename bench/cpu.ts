@@ -25,7 +25,7 @@ export async function cpuTimes(serverPid: number): Promise<CpuTimes> {
 function partOf(pid: number, serverPid: number, command: string): keyof CpuTimes | undefined {
   if (pid === serverPid) return 'harborUp';
   if (/temporal\S* server start-dev/.test(command)) return 'temporal';
-  if (/main\.js interceptor/.test(command)) return 'interceptor';
+  if (/main\.js stream/.test(command)) return 'interceptor';
   return /^\S*(dockerd|containerd)\b/.test(command) ? 'engine' : undefined;
 }
 

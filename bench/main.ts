@@ -3,14 +3,15 @@
  * Ratios hold on a busy machine, absolute figures do not.
  */
 import { parseArgs } from 'node:util';
+import { benchBatch } from './batch.ts';
 import { benchInterceptor } from './interceptor.ts';
 import { benchRollouts } from './rollouts.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    n: { type: 'string', default: '48' },
-    c: { type: 'string', default: '8' },
+    n: { type: 'string' },
+    c: { type: 'string' },
     rounds: { type: 'string', default: '6' },
     streams: { type: 'string', default: '1000' },
     json: { type: 'boolean', default: false },
@@ -19,7 +20,8 @@ const { positionals, values } = parseArgs({
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 const benches: Readonly<Record<string, () => Promise<object>>> = {
-  rollouts: () => benchRollouts({ rollouts: Number(values.n), concurrency: Number(values.c), say }),
+  rollouts: () => benchRollouts({ rollouts: Number(values.n ?? 48), concurrency: Number(values.c ?? 8), say }),
+  batch: () => benchBatch({ rollouts: Number(values.n ?? 10_000), concurrency: Number(values.c ?? 64), say }),
   interceptor: () => benchInterceptor({ rounds: Number(values.rounds), streams: Number(values.streams), say }),
 };
 
@@ -27,6 +29,7 @@ const bench = benches[positionals[0] ?? ''];
 if (!bench) {
   process.stderr.write(
     'usage: npm run bench -- rollouts [--n 48] [--c 8] [--json]\n' +
+      '       npm run bench -- batch [--n 10000] [--c 64] [--json]\n' +
       '       npm run bench -- interceptor [--rounds 6] [--streams 1000] [--json]\n',
   );
   process.exit(2);

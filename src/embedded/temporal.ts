@@ -52,15 +52,21 @@ function serverArguments(home: Home, port: number, uiPort: number): string[] {
     ['--ip', '127.0.0.1'],
     ['--port', String(port)],
     ['--ui-port', String(uiPort)],
-    ['--db-filename', home.files.temporalDatabase],
+    ['--log-level', 'error'],
+  ];
+  return ['server', 'start-dev', ...options.flat(), ...storageArguments(home.files.temporalDatabase)];
+}
+
+/** What decides how fast it is. */
+export function storageArguments(databaseFile: string): string[] {
+  return [
+    ['--db-filename', databaseFile],
     // Several times the throughput of the defaults; a power cut may cost the last moments, the death of a process nothing.
     ['--sqlite-pragma', 'journal_mode=wal'],
     ['--sqlite-pragma', 'synchronous=normal'],
     // Off by default on Server 1.29: a worker may get an activity with the answer to its workflow task.
     ['--dynamic-config-value', 'system.enableActivityEagerExecution=true'],
-    ['--log-level', 'error'],
-  ];
-  return ['server', 'start-dev', ...options.flat()];
+  ].flat();
 }
 
 /** Connecting asks GetSystemInfo of the server. */

@@ -8,11 +8,12 @@ import { freePort } from '../embedded/support/temporary.ts';
 
 export interface TestTemporal {
   readonly address: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
-/** A real Temporal server of its own, in memory, without UI. */
-export async function startTemporal(): Promise<TestTemporal> {
+/** A real Temporal server of its own, without UI; in memory unless `options` say otherwise. */
+export async function startTemporal(options: readonly string[] = []): Promise<TestTemporal> {
   const signal = AbortSignal.timeout(600_000);
   const { path } = await ensureTemporalCli(process.env, silent, signal);
   const port = await freePort();
@@ -27,6 +28,7 @@ export async function startTemporal(): Promise<TestTemporal> {
     String(port),
     '--log-level',
     'never',
+    ...options,
   ];
   const child = spawn(path, args, { stdio: 'ignore' });
   const ended = once(child, 'exit');
@@ -39,7 +41,7 @@ export async function startTemporal(): Promise<TestTemporal> {
   });
   died.catch(() => {});
   await Promise.race([untilItAnswers(address), died]);
-  return { address, stop };
+  return { address, pid: child.pid ?? 0, stop };
 }
 
 async function untilItAnswers(address: string): Promise<void> {

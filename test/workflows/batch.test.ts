@@ -1,24 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Activities } from '../../src/activities/index.ts';
-import type { ActivityScope } from '../../src/activities/activity.ts';
-import { reconcileBatch, turnBatch } from '../../src/activities/batch.ts';
-import { steerBatch } from '../../src/activities/batch-steering.ts';
 import type { BatchProgress } from '../../src/model/batch-stages.ts';
 import { batchWorkflowId, rolloutWorkflowId } from '../../src/model/ids.ts';
-import { noUsage } from '../../src/model/rollout.ts';
 import type { BatchPlan } from '../../src/model/batch.ts';
-import type { ActivityDeps } from '../../src/activities/deps.ts';
-import { agentRegistry } from '../../src/agents/registry.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { newBatch } from '../support/batch.ts';
-import { earnedOne, roomFor } from '../support/rollout.ts';
+import { idleRollouts } from '../support/idle-rollouts.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 import { useWorkflows } from '../support/workflows.ts';
 
@@ -36,73 +27,9 @@ afterAll(async () => {
   await subject.close([]);
 });
 
-/** Rollouts that do nothing but close their row, on the real store and with the real batch activities. */
-function activities(held: { gate?: Promise<void> } = {}): { all: Partial<Activities>; most: () => number } {
-  const deps: ActivityDeps = {
-    store,
-    client: workflows().client,
-    provider: subject.provider,
-    agents: agentRegistry,
-    ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
-    interceptor: {
-      token: () => '',
-      grant: () => Promise.resolve(),
-      revoke: () => Promise.resolve(),
-      revokeAndDrain: () => Promise.resolve(),
-    },
-    capacity: roomFor(1000),
-    disk: { snapshotBytes: undefined },
-    unguessable: (name) => name,
-    logger: pino({ level: 'silent' }),
-  };
-  let running = 0;
-  let most = 0;
-  const scope = (): ActivityScope => {
-    const { cancellationSignal, info } = Context.current();
-    return {
-      signal: cancellationSignal,
-      workflowId: info.workflowExecution?.workflowId ?? '',
-      workflowRunId: info.workflowExecution?.runId ?? '',
-      activityId: info.activityId,
-      activityTry: info.attempt,
-      taskQueue: info.taskQueue,
-      report: () => undefined,
-    };
-  };
-  return {
-    most: () => most,
-    all: {
-      turnBatch: (request) => turnBatch(deps, request),
-      steerBatch: (request) => steerBatch(deps, request),
-      reconcileBatch: (request) => reconcileBatch(deps, request, scope()),
-      async provision({ rolloutId }) {
-        await store.rollouts.admit(rolloutId, scope(), roomFor(1000));
-        return { organization: 'default', deployment: 'env', seed: 1, agent: 'codex', model: 'gpt', sandbox: 'box' };
-      },
-      async runAgent() {
-        running += 1;
-        most = Math.max(most, running);
-        const { cancelled } = Context.current();
-        const timer = setInterval(() => Context.current().heartbeat(), 500);
-        try {
-          await Promise.race([held.gate, cancelled]);
-        } finally {
-          clearInterval(timer);
-          running -= 1;
-        }
-        return { exitCode: 0, failure: null, llmCalls: 0, peakMemoryMb: null, cpuSeconds: null, oomKills: null };
-      },
-      evaluate: async () => ({ reward: 1, rewards: { reward: 1 }, trust: 'quiesced', failure: null }),
-      async collect({ rolloutId, failure, evaluation }) {
-        const reward = evaluation?.reward ?? null;
-        const status = reward === null ? (failure?.class === 'cancelled' ? 'cancelled' : 'failed') : 'completed';
-        await store.rollouts.close(rolloutId, scope().workflowRunId, status, { ...earnedOne, reward, failure });
-        return { rollout_id: rolloutId, status, reward, failure, usage: noUsage };
-      },
-      teardown: ({ rolloutId }) => store.rollouts.release(rolloutId),
-    },
-  };
-}
+/** Rollouts that do nothing, or wait at a gate. */
+const activities = (held: { gate?: Promise<void> } = {}) =>
+  idleRollouts({ store, client: workflows().client, provider: subject.provider }, held);
 
 const start = (taskQueue: string, batchId: string, options: object = {}): Promise<WorkflowHandle> =>
   workflows().client.workflow.start('batch', {

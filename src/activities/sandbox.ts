@@ -65,7 +65,7 @@ async function budgetsOf(
   { id, batchId, request }: RolloutRow,
 ): Promise<NonNullable<Grant['budgets']>> {
   const own = request.limits.budget;
-  const batch = batchId === null ? undefined : (await batches.find(batchId))?.plan.budget;
+  const batch = batchId === null ? undefined : await batches.budget(batchId);
   const { usd, tokens, calls } = batch ?? {};
   const bounded = usd !== undefined || tokens !== undefined || calls !== undefined;
   return [

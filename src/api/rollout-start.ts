@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { ulid } from 'ulid';
 import { planRollout } from '../activities/planning.ts';
+import { startRolloutWorkflow } from '../activities/start-rollout.ts';
 import { HarborError } from '../model/errors.ts';
-import { rolloutWorkflowId, taskQueue } from '../model/ids.ts';
+import { taskQueue } from '../model/ids.ts';
 import { toJsonObject } from '../model/json.ts';
 import type { RolloutBody, RolloutRequest } from '../model/rollout.ts';
-import type { RolloutInput } from '../model/stages.ts';
 import type { DeploymentRow } from '../store/deployments.ts';
 import type { PlannedRollout, RolloutRow } from '../store/rollouts.ts';
 import type { ApiDeps } from './deps.ts';
@@ -109,30 +107,10 @@ async function startUnlessStarted(deps: ApiDeps, row: RolloutRow): Promise<void>
 }
 
 async function startWorkflow(deps: ApiDeps, row: RolloutRow): Promise<void> {
-  const { id, organization, deploymentName, seed, agent, model } = row;
-  // The workflow finds the request in the store; its input is what people see of it in the Temporal UI.
-  const input: RolloutInput = {
-    rollout_id: id,
-    organization,
-    deployment: deploymentName,
-    env: { seed },
-    policy: { config: { agent, ...(model === null ? {} : { model }) } },
-    ...(row.request.retry && { retry: row.request.retry }),
-  };
-  const what = [deploymentName, seed === null ? '' : `seed ${seed}`, agent, model ?? ''].filter(Boolean).join(', ');
   try {
-    await deps.client.workflow.start('rollout', {
-      taskQueue,
-      workflowId: rolloutWorkflowId(id),
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      args: [input],
-      staticSummary: what,
-      staticDetails: `Rollout \`${id}\`: ${what}. Trace: \`harbor rollout trace ${id}\``,
-    });
+    await startRolloutWorkflow(deps.client, row, taskQueue);
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return;
-    deps.logger.error({ err: error, rollout: id }, 'a rollout could not be started');
+    deps.logger.error({ err: error, rollout: row.id }, 'a rollout could not be started');
     await giveUpNameless(deps, row);
     throw unavailable('The rollout could not be started: Temporal does not answer');
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Grid } from './batch-cells.ts';
+import { budgetSchema } from './budget.ts';
 import { failures, isFailureClass } from './failures.ts';
 import type { JsonObject } from './json.ts';
 import { jsonObjectSchema } from './json.ts';
@@ -26,7 +27,6 @@ const concurrencySchema = z
   .min(leastOpen, `must be at least ${leastOpen}`)
   .max(mostOpen, `must be at most ${mostOpen}`);
 
-const positive = z.number().positive('must be more than 0');
 const count = z.int('must be a whole number').min(1, 'must be at least 1');
 
 const stopSchema = z.object({
@@ -40,13 +40,10 @@ const stopSchema = z.object({
 });
 export type StopRules = z.infer<typeof stopSchema>;
 
-const budgetSchema = z.object({
-  usd: positive.optional().describe('US dollars at list prices.'),
-  tokens: count.optional().describe('Input and output tokens together.'),
-  calls: count.optional().describe('LLM calls.'),
+const batchBudgetSchema = budgetSchema.extend({
   rollouts: count.optional().describe('Rollouts that may be started, retries included.'),
 });
-export type BatchBudget = z.infer<typeof budgetSchema>;
+export type BatchBudget = z.infer<typeof batchBudgetSchema>;
 
 /** Body of `POST /api/harbor/deployments/{k}/batches`: seeds × samples × policies, and what all of its rollouts share. */
 export const batchRequestSchema = rolloutRequestSchema
@@ -81,7 +78,7 @@ export const batchRequestSchema = rolloutRequestSchema
       .describe('Instead of `policy`: every seed is run under each of them.'),
     concurrency: concurrencySchema.default(usualOpen).describe('Rollouts of this batch that are open at once.'),
     priority: z.int().min(-1000).max(1000).default(0).describe('The larger, the sooner its rollouts get a place.'),
-    budget: budgetSchema
+    budget: batchBudgetSchema
       .default({})
       .describe(
         'Once it is used up no further rollout starts, and those that run may make no further call that does not fit.',

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { limits } from './limits.ts';
 
 const amount = (most: number, least: number) =>
-  z.number().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`);
+  z
+    .number()
+    .positive('must be more than 0')
+    .min(least, `must be at least ${least}`)
+    .max(most, `must be at most ${most}`);
 const whole = (most: number) =>
   z.int('must be a whole number').min(1, 'must be at least 1').max(most, `must be at most ${most}`);
 

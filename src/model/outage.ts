@@ -19,11 +19,8 @@ function saysOutage(error: unknown, depth: number): boolean {
 /** Causes that are looked into; errors may be their own. */
 const maxDepth = 8;
 
-/**
- * Of sockets; and SQLSTATEs: connection exceptions (08), an administrator's shutdown, a crash, a server that is only just
- * starting, too many connections.
- */
-const codes = new Set([
+/** What the system says of a connection that cannot be made, or that is cut. */
+export const socketCodes = [
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -31,11 +28,13 @@ const codes = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'EAI_AGAIN',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-]);
+] as const;
+
+/**
+ * Of sockets; and SQLSTATEs: connection exceptions (08), an administrator's shutdown, a crash, a server that is only just
+ * starting, too many connections.
+ */
+const codes = new Set<string>([...socketCodes, '57P01', '57P02', '57P03', '53300']);
 
 function isOutageCode(code: string): boolean {
   return codes.has(code) || /^08[0-9A-Z]{3}$/.test(code);

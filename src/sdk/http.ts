@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { HarborError, errorText } from '../model/errors.ts';
 import { tryParseJson } from '../model/json.ts';
+import { socketCodes } from '../model/outage.ts';
 import { problemSchema } from '../model/responses.ts';
 import { ApiError, UnreachableError } from './errors.ts';
 
@@ -96,14 +97,8 @@ function refusal(answer: Response, text: string): ApiError {
 }
 
 /** What a connection that cannot be made, or that is cut, looks like: codes of the system and of Node's fetch (undici). */
-const cuts = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EAI_AGAIN',
+const cuts = new Set<string>([
+  ...socketCodes,
   'UND_ERR_SOCKET',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',

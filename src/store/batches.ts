@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely';
-import type { BatchPlan, BatchStatus } from '../model/batch.ts';
+import type { BatchBudget, BatchPlan, BatchStatus } from '../model/batch.ts';
 import { gridOf } from '../model/batch.ts';
 import { cellAt } from '../model/batch-cells.ts';
 import type { SeedRewards } from '../model/batch-figures.ts';
@@ -9,7 +9,7 @@ import { type BatchSums, readCounts, readSums, type BatchCounts } from './batch-
 import { stopReason } from './batch-stop.ts';
 import { type Db, toJson } from './database.ts';
 import { untilUnique } from './events.ts';
-import { noteStatus, type RolloutRow } from './rollouts.ts';
+import { noteStatus, type RolloutRow, sizeOf } from './rollouts.ts';
 import type { Database, RetriedCell } from './schema.ts';
 
 export type BatchRow = Selectable<Database['batches']>;
@@ -46,6 +46,8 @@ export interface RetrySelection {
 export interface BatchStore {
   create(batch: NewBatch): Promise<BatchRow>;
   find(id: string): Promise<BatchRow | undefined>;
+  /** Alone, since every attempt asks for it and the rest of a plan can be large. */
+  budget(id: string): Promise<BatchBudget | undefined>;
   list(organization: string, page: { readonly limit: number; readonly offset: number }): Promise<readonly BatchRow[]>;
   /**
    * Writes down as many rollouts as may run beside those that are open, at most `most`, and closes the batch when all is done.
@@ -87,6 +89,15 @@ export function batchStore(db: Db): BatchStore {
         .executeTakeFirstOrThrow(),
 
     find,
+
+    async budget(id) {
+      const row = await db
+        .selectFrom('batches')
+        .select(sql<BatchBudget>`plan -> 'budget'`.as('budget'))
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row?.budget;
+    },
 
     list: (organization, { limit, offset }) =>
       db
@@ -246,6 +257,7 @@ function newRollout(batch: BatchRow, batchGeneration: number, { cell: index, of 
     deploymentName: batch.deploymentName,
     generation: batch.generation,
     snapshotName: batch.snapshotName,
+    ...sizeOf(batch),
     traceCorrelationId: id,
     batchId: batch.id,
     priority: batch.priority,

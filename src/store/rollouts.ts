@@ -102,8 +102,7 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
             ...rollout,
             request: toJson(request),
             status: 'queued',
-            cpuCores: sizeOf<number>(rollout, sql`'cpu_cores'`, sql`double precision`),
-            memoryMb: sizeOf<number>(rollout, sql`'memory_mb'`, sql`integer`),
+            ...sizeOf(rollout),
           })
           .onConflict((conflict) => conflict.column('id').doNothing())
           .returningAll(),
@@ -225,12 +224,17 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
   };
 }
 
-/** One of its generation's limits. */
-const sizeOf = <T>(
+/** What a new rollout takes of the capacity: its generation's limits. Every insert into the table has to say it. */
+export const sizeOf = (rollout: Pick<PlannedRollout, 'deploymentId' | 'generation'>) => ({
+  cpuCores: limitOf(rollout, sql`'cpu_cores'`, sql`double precision`),
+  memoryMb: limitOf(rollout, sql`'memory_mb'`, sql`integer`),
+});
+
+const limitOf = (
   { deploymentId, generation }: Pick<PlannedRollout, 'deploymentId' | 'generation'>,
   limit: RawBuilder<unknown>,
   type: RawBuilder<unknown>,
-) => sql<T>`(
+) => sql<number>`(
   select (limits ->> ${limit})::${type} from generations
   where deployment_id = ${deploymentId} and generation = ${generation})`;
 

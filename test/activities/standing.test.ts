@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { type ActivityScope, activity } from '../../src/activities/activity.ts';
 import type { Activities } from '../../src/activities/index.ts';
@@ -77,7 +78,10 @@ test('a worker that slept past its timeout lets go of what its successor follows
   expect([await first.promise, await successor.promise]).toEqual(['current', 'current']);
 });
 
-test('a cancelled activity stops what it follows', { timeout: 120_000 }, async () => {
+test.each<[string, (handle: WorkflowHandle) => Promise<unknown>, (handle: WorkflowHandle) => Promise<unknown>]>([
+  ['that is cancelled', (handle) => handle.cancel(), (handle) => handle.result()],
+  ['whose workflow was terminated', (handle) => handle.terminate(), () => Promise.resolve()],
+])('an activity %s stops what it follows', { timeout: 120_000 }, async (_how, end, afterwards) => {
   const begun = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<boolean>();
   const agent = async (scope: ActivityScope) => {
@@ -89,25 +93,8 @@ test('a cancelled activity stops what it follows', { timeout: 120_000 }, async (
   await workflows().run(withAgent(agent), async (queue) => {
     const handle = await start(queue);
     await begun.promise;
-    await handle.cancel();
+    await end(handle);
     expect(await stopped.promise).toBe(true);
-    await handle.result();
-  });
-});
-
-test('so does one whose workflow was terminated', { timeout: 120_000 }, async () => {
-  const begun = Promise.withResolvers<void>();
-  const stopped = Promise.withResolvers<boolean>();
-  const agent = async (scope: ActivityScope) => {
-    begun.resolve();
-    await aborted(scope);
-    stopped.resolve(await hasToStop(workflows().client, scope));
-    return wellEnded;
-  };
-  await workflows().run(withAgent(agent), async (queue) => {
-    const handle = await start(queue);
-    await begun.promise;
-    await handle.terminate();
-    expect(await stopped.promise).toBe(true);
+    await afterwards(handle);
   });
 });

@@ -39,6 +39,13 @@ describe('a batch', () => {
     expect((await read(batchListSchema, root)).batches[0]).toMatchObject({ id: batch.id });
   });
 
+  test('has rollouts that take what their deployment asks for', async () => {
+    await readyDeployment(api().store, { name: 'small', body: { limits: { cpu_cores: 1, memory_mb: 1024 } } });
+    const path = '/api/harbor/deployments/small/batches';
+    const { id } = await read(batchSchema, path, { policy, prompt_template, seeds: [1] }, 202);
+    expect(await turn(id)).toMatchObject({ begun: [{ cpuCores: 1, memoryMb: 1024 }] });
+  });
+
   test.each<[object, string, string]>([
     [{ seeds: [] }, 'seeds', 'at least one seed'],
     [{ seeds: { from: 2, to: 1 } }, 'seeds', 'from must not be larger'],

@@ -11,8 +11,8 @@ import pg from 'pg';
 export interface TestPostgres {
   readonly folder: string;
   start(): Promise<void>;
-  /** As an administrator does it: connections are ended. */
-  stop(): Promise<void>;
+  /** Connections are ended. SIGINT, as an administrator does it, unless another signal is given; SIGQUIT is a crash. */
+  stop(signal?: 'SIGINT' | 'SIGQUIT'): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -56,10 +56,10 @@ export async function startPostgres(): Promise<TestPostgres> {
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stop(signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
     if (!server || server.exitCode !== null) return;
     const ended = once(server, 'exit');
-    server.kill('SIGINT');
+    server.kill(signal);
     await ended;
   }
 

@@ -7,6 +7,9 @@ import { environment, harborProgram } from './server.ts';
 
 export interface RoleProcess {
   readonly url: string;
+  readonly pid: number;
+  /** What it has written on stderr. */
+  errors(): string;
   /** Sends a signal to the process alone and waits for its end. */
   end(signal: NodeJS.Signals): Promise<void>;
 }
@@ -37,7 +40,10 @@ export async function startRole(
   ]);
   return {
     url: parseJson(line, readySchema).url,
+    pid: child.pid ?? 0,
+    errors: () => said,
     async end(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill(signal);
       await exited;
     },

@@ -12,11 +12,11 @@ export interface TestTemporal {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server of its own, without UI; in memory unless `options` say otherwise. */
-export async function startTemporal(options: readonly string[] = []): Promise<TestTemporal> {
+/** A real Temporal server of its own, without UI; in memory unless `options` say otherwise, on any free port unless one is given. */
+export async function startTemporal(options: readonly string[] = [], givenPort?: number): Promise<TestTemporal> {
   const signal = AbortSignal.timeout(600_000);
   const { path } = await ensureTemporalCli(process.env, silent, signal);
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const address = `127.0.0.1:${port}`;
   const args = [
     'server',

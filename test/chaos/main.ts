@@ -20,6 +20,12 @@ let seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Num
 let isClean = true;
 
 await using world = await World.start();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    say('ending everything that was started');
+    void world[Symbol.asyncDispose]().finally(() => process.exit(130));
+  });
+}
 await deployChaos(
   world,
   Array.from({ length: rollouts }, (_, n) => n),

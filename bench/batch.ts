@@ -1,7 +1,8 @@
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { ulid } from 'ulid';
@@ -20,6 +21,7 @@ import { readyDeployment } from '../test/support/deployment.ts';
 import { idleRollouts } from '../test/support/idle-rollouts.ts';
 import { startTemporal } from '../test/support/temporal.ts';
 import { workflowBundle } from '../test/support/workflows.ts';
+import { historiesOf, perRollout, type Point, pointAt } from './batch-points.ts';
 import { inParallel, round, timed } from './figures.ts';
 
 export interface BatchBenchOptions {
@@ -32,8 +34,6 @@ export interface BatchBenchOptions {
 const marks = [1000, 5000, 10_000];
 /** Of the floor: one in so many of the batch's rollouts. */
 const floorShare = 10;
-/** Histories of rollouts that are looked at; all are alike. */
-const histories = 100;
 
 /**
  * A batch whose rollouts do nothing, on the embedded store and a Temporal server as `harbor up` starts it, both on disk. The
@@ -44,13 +44,12 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
   const folder = await mkdtemp(join(tmpdir(), 'harbor-bench-'));
   held.defer(() => rm(folder, { recursive: true, force: true }));
   installTemporalLogger(pino({ level: 'silent' }));
-  const temporal = await startTemporal(storageArguments(join(folder, 'temporal.db')));
+  await mkdir(join(folder, 'temporal'));
+  const temporal = await startTemporal(storageArguments(join(folder, 'temporal', 'temporal.db')));
   held.defer(() => temporal.stop());
   const connection = await NativeConnection.connect({ address: temporal.address });
   held.defer(() => connection.close());
-  const plain = await Connection.connect({ address: temporal.address });
-  held.defer(() => plain.close());
-  const client = new Client({ connection: plain });
+  const client = new Client({ connection });
   await prepareTemporal(client);
   const db = await openEmbeddedDatabase(join(folder, 'store'));
   held.defer(() => db.destroy());
@@ -58,20 +57,20 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
   const subject = await dockerSubject();
   held.defer(() => subject.close([]));
 
-  const memory: object[] = [];
-  const look = async (ended: number) => {
-    memory.push({ ended, workerMb: megabytes(process.memoryUsage().rss), temporalMb: await residentMb(temporal.pid) });
-  };
-  await look(0);
+  const watched = { temporalPid: temporal.pid, store: join(folder, 'store'), temporal: join(folder, 'temporal') };
+  const points: Point[] = [];
+  let since = performance.now();
+  const look = async () => void points.push(await pointAt(ended, since, watched));
   let ended = 0;
   const { all } = idleRollouts({ store, client, provider: subject.provider });
   const activities: Partial<Activities> = {
     ...all,
-    async teardown(request) {
-      await all.teardown?.(request);
+    async close(request) {
+      const outcome = await all.close(request);
       ended += 1;
-      if (marks.includes(ended)) await look(ended);
+      if (marks.includes(ended)) await look();
       if (ended % 500 === 0) say(`${ended} of ${rollouts} have ended`);
+      return outcome;
     },
   };
   const worker = await Worker.create({
@@ -95,11 +94,16 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
     );
     ended = 0;
     const id = await makeBatch(store, rollouts, concurrency);
+    since = performance.now();
+    await look();
     const seconds = await timed(async () => {
       await wakeBatch(client, id);
       await client.workflow.getHandle(batchWorkflowId(id)).result();
     });
-    await look(ended);
+    // A batch is over with its last result; the sandbox behind that result may still be on its way out.
+    while (ended < rollouts) await sleep(20);
+    if (points.at(-1)?.ended !== ended) await look();
+    const [first, last] = [points.at(0), points.at(-1)];
     const { scored } = await store.batches.counts(id);
     if (scored !== rollouts) throw new Error(`${scored} of ${rollouts} rollouts have a reward`);
     const floorPerSecond = started / floorSeconds;
@@ -110,12 +114,12 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
       rolloutsPerSecond: round(rollouts / seconds),
       floorPerSecond: round(floorPerSecond),
       floorRatio: round(rollouts / seconds / floorPerSecond),
-      batchRuns: (await lengths(client, `WorkflowId = "${batchWorkflowId(id)}"`)).length,
-      longestHistory: {
-        batch: Math.max(...(await lengths(client, `WorkflowId = "${batchWorkflowId(id)}"`))),
-        rollout: Math.max(...(await lengths(client, `WorkflowType = "rollout" and HarborBatch = "${id}"`))),
+      histories: {
+        batch: await historiesOf(client, `WorkflowId = "${batchWorkflowId(id)}"`),
+        rollout: await historiesOf(client, `WorkflowType = "rollout" and HarborBatch = "${id}"`),
       },
-      memory,
+      perRollout: first && last ? perRollout(first, last) : {},
+      points,
     };
   });
 }
@@ -128,20 +132,3 @@ async function makeBatch(store: Store, rollouts: number, concurrency: number): P
   });
   return id;
 }
-
-/** Events of each run, of some of them. */
-async function lengths(client: Client, query: string): Promise<number[]> {
-  const found: number[] = [];
-  for await (const { historyLength } of client.workflow.list({ query })) {
-    found.push(historyLength);
-    if (found.length >= histories) break;
-  }
-  return found;
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return megabytes(Number(kilobytes) * 1024);
-}
-
-const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);

@@ -29,6 +29,12 @@ function partOf(pid: number, serverPid: number, command: string): keyof CpuTimes
   return /^\S*(dockerd|containerd)\b/.test(command) ? 'engine' : undefined;
 }
 
+/** CPU seconds of one process so far. */
+export async function cpuSeconds(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / ticks;
+}
+
 /** Milliseconds per rollout of each part between two readings. */
 export function cpuPerRollout(before: CpuTimes, after: CpuTimes, rollouts: number): Record<keyof CpuTimes, number> {
   const milliseconds = (part: keyof CpuTimes) => Math.round(((after[part] - before[part]) / rollouts) * 1000);

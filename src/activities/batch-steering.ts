@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { BatchInput, BatchProgress, SteerRequest } from '../model/batch-stages.ts';
 import { HarborError } from '../model/errors.ts';
 import { batchWorkflowId, rolloutWorkflowId, taskQueue } from '../model/ids.ts';
-import type { BatchRow } from '../store/batches.ts';
+import { type BatchRow, mostOpen } from '../store/batches.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { Store } from '../store/store.ts';
 
@@ -57,6 +57,18 @@ export async function wakeBatch(client: Client, batchId: string, summary?: strin
   });
 }
 
+/**
+ * Tells whatever run of a batch's workflow works now that a place is free. One that is gone is no fault of the rollout: maintenance
+ * starts it again.
+ */
+export async function tellBatch({ client }: Pick<SteeringDeps, 'client'>, batchId: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(batchWorkflowId(batchId)).signal('rolloutEnded');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
 /** One that was not started yet is left to the reconciliation, which finds no workflow of it. */
 export async function cancelWorkflow(client: Client, row: RolloutRow): Promise<void> {
   try {
@@ -69,7 +81,8 @@ export async function cancelWorkflow(client: Client, row: RolloutRow): Promise<v
 }
 
 export function progressOf(batch: BatchRow, open: number): BatchProgress {
-  const { status, stopReason, planned, cursor, total, concurrency } = batch;
+  const { status, stopReason, planned, cursor, total } = batch;
+  const concurrency = mostOpen(batch);
   const mayStart = status === 'running' && stopReason === null && cursor < total;
   return {
     status,

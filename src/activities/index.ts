@@ -17,11 +17,11 @@ import { type ActivityOptions, type ActivityScope, activity } from './activity.t
 import { runAgent } from './agent.ts';
 import { reconcileBatch, turnBatch } from './batch.ts';
 import { steerBatch } from './batch-steering.ts';
+import { close } from './close.ts';
 import type { ActivityDeps } from './deps.ts';
 import { evaluate } from './evaluation.ts';
 import { collectGarbage } from './garbage.ts';
 import { reconcile, sweep } from './maintenance.ts';
-import { collect } from './result.ts';
 import { provision, teardown } from './sandbox.ts';
 import { buildSnapshot, endBuild, type EndBuildRequest, joinBuild, prepareBuild } from './snapshot.ts';
 
@@ -30,8 +30,8 @@ export interface Activities {
   provision(request: ProvisionRequest): Promise<Provisioned>;
   runAgent(attempt: AttemptRef): Promise<AgentOutcome>;
   evaluate(attempt: AttemptRef): Promise<Evaluation>;
-  collect(request: CollectRequest): Promise<RolloutOutcome>;
   teardown(request: TeardownRequest): Promise<void>;
+  close(request: CollectRequest): Promise<RolloutOutcome>;
   prepareBuild(input: DeploymentInput): Promise<PreparedBuild>;
   joinBuild(input: DeploymentInput): Promise<void>;
   buildSnapshot(input: BuildInput): Promise<void>;
@@ -58,8 +58,8 @@ export function createActivities(deps: ActivityDeps): Activities {
     provision: bind(provision),
     runAgent: bind(runAgent),
     evaluate: bind(evaluate),
-    collect: bind(collect, { persistent: true }),
     teardown: bind(teardown, { persistent: true }),
+    close: bind(close, { persistent: true }),
     prepareBuild: bind(prepareBuild),
     joinBuild: bind(joinBuild),
     buildSnapshot: bind(buildSnapshot),

@@ -5,8 +5,7 @@ import type { RolloutRow } from '../store/rollouts.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 import { wakeBatch } from './batch-steering.ts';
-import { collect } from './result.ts';
-import { teardown } from './sandbox.ts';
+import { close } from './close.ts';
 
 /** What is younger than this may still be on its way. */
 const settlingMilliseconds = 60_000;
@@ -67,8 +66,7 @@ export async function settle(
 ): Promise<void> {
   const attempt = Math.max(1, row.attempt);
   const owner = { ...scope, workflowRunId: row.workflowRunId ?? '' };
-  await collect(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);
-  await teardown(deps, { rolloutId: row.id, attempt, failure, final: true }, owner);
+  await close(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);
 }
 
 /** Removes sandboxes of this installation that no open rollout owns. Goes by the provider's list, not by the store's. */

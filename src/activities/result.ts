@@ -28,6 +28,7 @@ export async function collect(
   const { rolloutId, attempt, evaluation } = request;
   const row = await store.rollouts.find(rolloutId);
   if (!row || !mayClose(row, scope.workflowRunId)) return neverStored(request, await store.calls.usage(rolloutId));
+  if (row.closedAt && row.result) return outcomeOf(row, row.result);
   if (!row.closedAt && evaluation === null) await keepWhatIsThere(deps, row, request, scope);
   const attempts = await store.attempts.list(rolloutId);
   const logs = attempts.flatMap((each) => [agentLogId(rolloutId, each.attempt), testsLogId(rolloutId, each.attempt)]);
@@ -50,14 +51,12 @@ export async function collect(
     resources: await resourcesOf(store, row, request),
   };
   const closed = await store.rollouts.close(rolloutId, scope.workflowRunId, status, result);
-  const stored = closed ?? (await store.rollouts.find(rolloutId));
-  return {
-    rollout_id: rolloutId,
-    status: stored?.status ?? status,
-    reward: stored?.reward ?? null,
-    failure: stored?.result?.failure ?? null,
-    usage,
-  };
+  const stored = closed ?? (await store.rollouts.find(rolloutId)) ?? row;
+  return outcomeOf(stored, stored.result ?? result);
+}
+
+function outcomeOf({ id, status, reward }: RolloutRow, { failure, usage }: RolloutResult): RolloutOutcome {
+  return { rollout_id: id, status, reward, failure, usage };
 }
 
 /** What the tests could not say, the agent's own end may explain; where a number was earned, its failure is a remark. */

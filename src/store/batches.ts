@@ -5,6 +5,7 @@ import { cellAt } from '../model/batch-cells.ts';
 import type { SeedRewards } from '../model/batch-figures.ts';
 import type { FailureClass } from '../model/failures.ts';
 import { batchRolloutId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
 import { type BatchSums, readCounts, readSums, type BatchCounts } from './batch-sums.ts';
 import { stopReason } from './batch-stop.ts';
 import { type Db, toJson } from './database.ts';
@@ -72,6 +73,14 @@ export interface BatchStore {
   rewards(id: string, passThreshold: number): Promise<readonly SeedRewards[]>;
   /** The newest rollout of each cell behind `after`, by cell. */
   results(id: string, after: number, limit: number): Promise<readonly RolloutRow[]>;
+}
+
+/**
+ * How many rollouts of a batch may be open at once: what it asked for, and never more than any may ask for, whatever its row says. A
+ * look at a batch describes each of them to Temporal, and so many signals may come at once.
+ */
+export function mostOpen({ concurrency }: Pick<BatchRow, 'concurrency'>): number {
+  return Math.min(concurrency, limits.batchConcurrency[1]);
 }
 
 /** Nothing of it runs any more, and only a retry opens it again. */
@@ -196,7 +205,7 @@ async function turnWithin(tx: Db, id: string, most: number): Promise<BatchTurn |
   }
   const may = batch.status === 'running' && batch.stopReason === null;
   const budget = batch.plan.budget.rollouts ?? Number.POSITIVE_INFINITY;
-  const room = Math.min(most, batch.concurrency - count, batch.total - batch.cursor, budget - batch.cursor);
+  const room = Math.min(most, mostOpen(batch) - count, batch.total - batch.cursor, budget - batch.cursor);
   const begun = may && room > 0 ? await begin(tx, batch, room) : [];
   if (begun.length > 0) batch = await update(tx, id, { cursor: batch.cursor + begun.length });
   const open = count + begun.length;

@@ -1,7 +1,7 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Failure } from '../model/failures.ts';
 import type { RolloutStatus } from '../model/rollout.ts';
-import type { AgentOutcome, Provisioned, RolloutOutcome } from '../model/stages.ts';
+import type { AgentOutcome, Evaluation, Provisioned, RolloutInput, RolloutOutcome } from '../model/stages.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** What a person with only the Temporal UI sees of a rollout: a table of where it is, and attributes to find it by. */
@@ -12,11 +12,21 @@ export class RolloutDetails {
     ['Reward', 'none yet'],
   ]);
   #earlier: readonly string[] = [];
+  /** Told with the first status: each time that attributes are set is an event. */
+  #batchId: string | undefined;
 
-  /** Once the sandbox is there, with what the rollout turned out to be: one event instead of two. */
+  constructor(input: RolloutInput) {
+    const batchId = input['batch'];
+    if (typeof batchId === 'string') this.#batchId = batchId;
+  }
+
+  /** Once the sandbox is there, with what the rollout turned out to be. */
   entered(status: RolloutStatus, attempt: number, provisioned?: Provisioned): void {
+    const batchId = this.#batchId;
+    this.#batchId = undefined;
     upsertSearchAttributes([
       { key: searchAttributes.status, value: status },
+      ...(batchId === undefined ? [] : [{ key: searchAttributes.batch, value: batchId }]),
       ...(provisioned ? attributesOf(provisioned) : []),
     ]);
     this.#show({
@@ -38,7 +48,20 @@ export class RolloutDetails {
     this.#show({});
   }
 
+  /** What it came to is decided; seen while the result is written and the sandbox removed, which may have to wait for an engine. */
+  closing(failure: Failure | null, evaluation: Evaluation | null): void {
+    this.#show({
+      Status: 'writing the result, removing the sandbox',
+      ...(evaluation === null || evaluation.reward === null ? {} : { Reward: `**${evaluation.reward}**` }),
+      ...(failure ? { Failure: inWords(failure) } : {}),
+    });
+  }
+
   ended({ status, reward, failure, usage }: RolloutOutcome): void {
+    upsertSearchAttributes([
+      { key: searchAttributes.status, value: status },
+      { key: searchAttributes.reward, value: reward },
+    ]);
     this.#show({
       Status: `**${status}**`,
       Reward: reward === null ? 'none' : `**${reward}**`,

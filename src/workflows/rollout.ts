@@ -2,11 +2,8 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  getExternalWorkflowHandle,
-  log,
   proxyActivities,
   sleep,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
@@ -18,12 +15,9 @@ import {
   retryDelaySeconds,
   type RetryPolicy,
 } from '../model/failures.ts';
-import { batchWorkflowId } from '../model/ids.ts';
 import type { AgentOutcome, Evaluation, Provisioned, RolloutInput, RolloutOutcome } from '../model/stages.ts';
-import { rolloutEnded } from './batch-signals.ts';
 import { failureOf } from './failure-of.ts';
 import { RolloutDetails } from './rollout-details.ts';
-import { searchAttributes } from './search-attributes.ts';
 import { seenToItsEnd } from './seen-to-its-end.ts';
 
 /** Waits for a place as long as it takes; what else fails is decided by the failure table. */
@@ -46,7 +40,7 @@ const { runAgent, evaluate } = proxyActivities<Activities>({
 });
 
 /** These must happen, however often they have to be tried. */
-const { collect, teardown } = proxyActivities<Activities>({
+const { teardown, close } = proxyActivities<Activities>({
   ...seenToItsEnd,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
@@ -66,33 +60,9 @@ interface AttemptStory {
  * attempt would not mend; then the result is committed and nothing is left behind.
  */
 export async function rollout(input: RolloutInput): Promise<RolloutOutcome> {
-  const batchId = input['batch'];
-  if (typeof batchId !== 'string') return carryOut(input);
-  upsertSearchAttributes([{ key: searchAttributes.batch, value: batchId }]);
-  try {
-    return await carryOut(input);
-  } finally {
-    await protectedly(() => tellBatch(batchId));
-  }
-}
-
-/** Whatever run of the batch works now hears that a place is free. One that is gone is no fault of this rollout. */
-async function tellBatch(batchId: string): Promise<void> {
-  try {
-    await getExternalWorkflowHandle(batchWorkflowId(batchId)).signal(rolloutEnded);
-  } catch (error) {
-    log.info('the batch of this rollout is gone', { batchId, error });
-  }
-}
-
-async function carryOut(input: RolloutInput): Promise<RolloutOutcome> {
   const rolloutId = rolloutIdOf(input);
-  const details = new RolloutDetails();
+  const details = new RolloutDetails(input);
   let attempt = 1;
-  const end = (failure: Failure | null, final: boolean) =>
-    protectedly(() =>
-      teardown.executeWithOptions({ summary: 'Remove the sandbox' }, [{ rolloutId, attempt, failure, final }]),
-    );
   let story = await runAttempt(input, rolloutId, attempt, details);
   while (story.failure && mayRetry(story.failure.class, attempt, retryPolicyOf(input))) {
     const { failure } = story;
@@ -101,7 +71,8 @@ async function carryOut(input: RolloutInput): Promise<RolloutOutcome> {
       story = { ...story, failure: { class: 'cancelled', message: 'cancelled' } };
       break;
     }
-    await end(failure, false);
+    const ended = { rolloutId, attempt, failure, final: false };
+    await protectedly(() => teardown.executeWithOptions({ summary: 'Remove the sandbox' }, [ended]));
     details.failed(attempt, failure);
     if (!(await waitBeforeRetry(failure, attempt))) {
       story = { ...story, failure: { class: 'cancelled', message: 'cancelled between two attempts' } };
@@ -112,15 +83,12 @@ async function carryOut(input: RolloutInput): Promise<RolloutOutcome> {
   }
 
   const { failure, agent, evaluation } = story;
+  details.closing(failure, evaluation);
+  const summary = 'Commit the result, then remove the sandbox';
   const outcome = await protectedly(() =>
-    collect.executeWithOptions({ summary: 'Commit the result' }, [{ rolloutId, attempt, failure, agent, evaluation }]),
+    close.executeWithOptions({ summary }, [{ rolloutId, attempt, failure, agent, evaluation }]),
   );
   details.ended(outcome);
-  upsertSearchAttributes([
-    { key: searchAttributes.status, value: outcome.status },
-    { key: searchAttributes.reward, value: outcome.reward },
-  ]);
-  await end(failure ?? agent?.failure ?? null, true);
   if (outcome.status === 'cancelled') throw new CancelledFailure('the rollout was cancelled');
   if (failure?.class === 'invalid_request') throw ApplicationFailure.nonRetryable(failure.message, failure.class);
   return outcome;

@@ -37,7 +37,7 @@ async function story(
       oomKills: null,
     }),
     evaluate: async () => ({ reward: 1, rewards: { reward: 1 }, trust: 'quiesced' as const, failure: null }),
-    collect: async (request: CollectRequest) => {
+    close: async (request: CollectRequest) => {
       seen = request;
       return { rollout_id: request.rolloutId, status: 'completed' as const, reward: 1, failure: null, usage: noUsage };
     },

@@ -31,7 +31,7 @@ const withAgent = (runAgent: (scope: ActivityScope) => Promise<AgentOutcome>): P
   }),
   runAgent: activity((_: AttemptRef, scope) => runAgent(scope)),
   evaluate: async () => ({ reward: 1, rewards: { reward: 1 }, trust: 'quiesced', failure: null }),
-  collect: async ({ rolloutId }) => ({
+  close: async ({ rolloutId }) => ({
     rollout_id: rolloutId,
     status: 'completed',
     reward: 1,

@@ -2,15 +2,25 @@ import { Context } from '@temporalio/activity';
 import { pino } from 'pino';
 import type { ActivityScope } from '../../src/activities/activity.ts';
 import { reconcileBatch, turnBatch } from '../../src/activities/batch.ts';
-import { steerBatch } from '../../src/activities/batch-steering.ts';
+import { steerBatch, tellBatch } from '../../src/activities/batch-steering.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import type { Activities } from '../../src/activities/index.ts';
 import { agentRegistry } from '../../src/agents/registry.ts';
 import { noUsage } from '../../src/model/rollout.ts';
 import { earnedOne, roomFor } from './rollout.ts';
 
+type Idle =
+  | 'provision'
+  | 'runAgent'
+  | 'evaluate'
+  | 'teardown'
+  | 'close'
+  | 'turnBatch'
+  | 'steerBatch'
+  | 'reconcileBatch';
+
 export interface IdleRollouts {
-  readonly all: Partial<Activities>;
+  readonly all: Pick<Activities, Idle>;
   /** How many worked at the same time at most. */
   readonly most: () => number;
 }
@@ -77,13 +87,16 @@ export function idleRollouts(
         return { exitCode: 0, failure: null, llmCalls: 0, peakMemoryMb: null, cpuSeconds: null, oomKills: null };
       },
       evaluate: async () => ({ reward: 1, rewards: { reward: 1 }, trust: 'quiesced', failure: null }),
-      async collect({ rolloutId, failure, evaluation }) {
+      teardown: () => Promise.resolve(),
+      async close({ rolloutId, failure, evaluation }) {
         const reward = evaluation?.reward ?? null;
         const status = reward === null ? (failure?.class === 'cancelled' ? 'cancelled' : 'failed') : 'completed';
         await store.rollouts.close(rolloutId, scope().workflowRunId, status, { ...earnedOne, reward, failure });
+        await store.rollouts.release(rolloutId);
+        const batchId = (await store.rollouts.find(rolloutId))?.batchId;
+        if (batchId) await tellBatch(deps, batchId);
         return { rollout_id: rolloutId, status, reward, failure, usage: noUsage };
       },
-      teardown: ({ rolloutId }) => store.rollouts.release(rolloutId),
     },
   };
 }

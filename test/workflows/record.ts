@@ -2,13 +2,14 @@
  * Records the histories that replay.test.ts plays back: `npm run record-histories`, when a workflow has changed on
  * purpose. A real server does real work for each of them.
  */
-import { writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { silent } from '../../src/embedded/progress.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
 import { ensureTemporalCli } from '../../src/embedded/temporal-cli.ts';
+import { batchWorkflowId, rolloutWorkflowId } from '../../src/model/ids.ts';
 import { type Json, parseJson } from '../../src/model/json.ts';
 import { execIn, killContainer, removeEverything } from '../support/engine.ts';
 import { deploy, eventually, plainDockerfile, upload } from '../support/project.ts';
@@ -17,10 +18,10 @@ import { disposeServer, makeHome, startServer, type TestServer } from '../suppor
 
 const folder = fileURLToPath(new URL('../histories', import.meta.url));
 
-/** Works at once, except for seed 2, which only ends when it is told to in its second attempt. */
+/** Works at once, except for seed 2, which does so in its second attempt, seed 3, which has to be ended, and seed 4, which fails. */
 const agent = `#!/bin/sh
 echo begun > /app/begun
-case $HARBOR_SEED.$OPENAI_API_KEY in 2.*.1.*) sleep 1000 ;; 3.*) sleep 1000 ;; esac
+case $HARBOR_SEED.$OPENAI_API_KEY in 2.*.1.*) sleep 1000 ;; 3.*) sleep 1000 ;; 4.*) exit 3 ;; esac
 echo '{"metrics":{"reward_mean":1}}' > /tmp/result.json
 `;
 
@@ -37,16 +38,20 @@ try {
 }
 
 async function record(to: TestServer, client: Client): Promise<void> {
-  const save = async (name: string, workflowId: string): Promise<void> => {
-    const handle = client.workflow.getHandle(workflowId);
-    await handle.result().catch(() => undefined);
+  const save = async (name: string, workflowId: string, runId?: string): Promise<void> => {
+    await client.workflow
+      .getHandle(workflowId, runId, { followRuns: false })
+      .result()
+      .catch(() => undefined);
     // Its own client writes histories as replays read them.
     const args = ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json', '--address', to.temporalAddress];
+    if (runId !== undefined) args.push('--run-id', runId);
     const json = parseJson(await runCommand(temporal, args, { env: process.env, signal }), z.json());
     await writeFile(`${folder}/${name}.json`, `${JSON.stringify(withoutPlaces(json), null, 1)}\n`);
     process.stderr.write(`${name}\n`);
   };
 
+  for (const file of await readdir(folder)) await rm(`${folder}/${file}`);
   const files = { 'run.sh': agent };
   const { snapshot_id: snapshot } = await deploy(
     to,
@@ -73,16 +78,54 @@ async function record(to: TestServer, client: Client): Promise<void> {
   await to.client.cancel(cancelled);
   await save('rollout-cancelled', `rollout/${cancelled}`);
 
+  const { id: failed } = await rollOut(to, 'first', { env: { seed: 4 } });
+  await save('rollout-agent-failed', `rollout/${failed}`);
+
   await client.workflow.start('rollout', {
     taskQueue: 'harbor',
     workflowId: 'refused',
     args: [{ deployment: 'nowhere' }],
   });
   await save('rollout-refused', 'refused');
-  for await (const { workflowId } of client.workflow.list({ query: 'WorkflowType = "maintenance"' })) {
-    await save('maintenance', workflowId);
-    break;
+  for (const type of ['maintenance', 'gc']) {
+    for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = "${type}"` })) {
+      await save(type, workflowId);
+      break;
+    }
   }
+  await recordBatches(to, client, save);
+}
+
+type Save = (name: string, workflowId: string, runId?: string) => Promise<void>;
+
+/** One that ends in its first run, with a rollout of it; one that is steered and handed over from run to run, then cancelled. */
+async function recordBatches(to: TestServer, client: Client, save: Save): Promise<void> {
+  const { id: plain } = await to.client.startBatch('first', { seeds: [1, 4], concurrency: 1 });
+  await save('batch', batchWorkflowId(plain));
+  await save('rollout-of-batch', rolloutWorkflowId(`${plain}-0`));
+
+  const { id: batchId } = await to.client.startBatch('first', { seeds: [3, 5, 6, 7], concurrency: 2 });
+  const workflowId = batchWorkflowId(batchId);
+  // In the place of its own run, one that hands over soon.
+  const begun = client.workflow.getHandle(workflowId);
+  await begun.terminate();
+  const handle = await client.workflow.start('batch', {
+    taskQueue: 'harbor',
+    workflowId,
+    args: [{ batchId, endedPerRun: 1 }],
+  });
+  await handle.executeUpdate('pause');
+  await handle.executeUpdate('setConcurrency', { args: [3] });
+  await handle.executeUpdate('resume');
+  await eventually('the others to end', async () => (await to.client.batch(batchId)).counts.scored === 3);
+  await handle.executeUpdate('cancel');
+  await handle.result();
+  const runs: { runId: string; startTime: Date }[] = [];
+  for await (const { runId, startTime, status } of client.workflow.list({ query: `WorkflowId = "${workflowId}"` })) {
+    if (status.name !== 'TERMINATED') runs.push({ runId, startTime });
+  }
+  runs.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  for (const [index, { runId }] of runs.entries()) await save(`batch-handed-over-${index + 1}`, workflowId, runId);
 }
 
 async function atWork(to: TestServer, rolloutId: string): Promise<string> {

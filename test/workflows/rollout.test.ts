@@ -39,12 +39,12 @@ function recorded(overrides: Partial<Activities> = {}): { activities: Activities
       said(`evaluate ${attempt}`);
       return { reward: 1, rewards: { reward: 1 }, trust: 'quiesced', failure: null };
     },
-    async collect(request) {
-      said(`collect ${request.attempt}`);
-      return outcomeOf(request);
-    },
     async teardown({ attempt, failure, final }) {
       said(`teardown ${attempt} ${failure?.class ?? 'well'} ${final ? 'for good' : 'for another'}`);
+    },
+    async close(request) {
+      said(`close ${request.attempt} ${(request.failure ?? request.agent?.failure)?.class ?? 'well'}`);
+      return outcomeOf(request);
     },
     prepareBuild: () => Promise.reject(new Error('not asked for')),
     joinBuild: () => Promise.reject(new Error('not asked for')),
@@ -85,7 +85,7 @@ describe('a rollout', () => {
     const { activities, calls } = recorded();
     const outcome = await workflows().run(activities, async (queue) => (await start(queue)).result());
     expect(outcome).toMatchObject({ status: 'completed', reward: 1 });
-    expect(calls).toEqual(['provision 1', 'agent 1', 'evaluate 1', 'collect 1', 'teardown 1 well for good']);
+    expect(calls).toEqual(['provision 1', 'agent 1', 'evaluate 1', 'close 1 well']);
   });
 
   test('bears the id that its input chose, else that of its first run', async () => {
@@ -127,7 +127,7 @@ describe('a rollout', () => {
         cause: { type: 'invalid_request', message: 'seed: is missing' },
       });
     });
-    expect(calls).toEqual(['collect 1', 'teardown 1 invalid_request for good']);
+    expect(calls).toEqual(['close 1 invalid_request']);
   });
 });
 
@@ -145,9 +145,9 @@ describe.concurrent('an agent phase that ends with', () => {
     expect(calls.filter((call) => call.startsWith('provision'))).toEqual(attempts.map((at) => `provision ${at}`));
     expect(calls.filter((call) => call.startsWith('evaluate'))).toEqual(row.scored ? ['evaluate 1'] : []);
     expect(calls.filter((call) => call.startsWith('teardown'))).toEqual(
-      attempts.map((at) => `teardown ${at} ${name} ${at === row.attempts ? 'for good' : 'for another'}`),
+      attempts.slice(1).map((_, index) => `teardown ${index + 1} ${name} for another`),
     );
-    expect(calls.filter((call) => call.startsWith('collect'))).toEqual([`collect ${row.attempts}`]);
+    expect(calls.filter((call) => call.startsWith('close'))).toEqual([`close ${row.attempts} ${name}`]);
     expect(reward).toBe(row.scored ? 1 : null);
   });
 });
@@ -174,7 +174,7 @@ describe('a cancelled rollout', () => {
       await handle.cancel();
       await expect(handle.result()).rejects.toMatchObject({ cause: expect.any(CancelledFailure) });
     });
-    expect(calls).toEqual(['provision 1', 'agent ended', 'collect 1', 'teardown 1 cancelled for good']);
+    expect(calls).toEqual(['provision 1', 'agent ended', 'close 1 cancelled']);
   });
 
   test('makes no further attempt', async () => {
@@ -185,25 +185,19 @@ describe('a cancelled rollout', () => {
       await handle.cancel();
       await expect(handle.result()).rejects.toMatchObject({ cause: expect.any(CancelledFailure) });
     });
-    expect(calls).toEqual([
-      'provision 1',
-      'teardown 1 sandbox_lost for another',
-      'collect 1',
-      'teardown 1 cancelled for good',
-    ]);
+    expect(calls).toEqual(['provision 1', 'teardown 1 sandbox_lost for another', 'close 1 cancelled']);
   });
 });
 
 test('what must happen is tried until it does', { timeout: 60_000 }, async () => {
   let tries = 0;
   const { activities, calls } = recorded({
-    async collect(request) {
+    async close(request) {
       tries += 1;
       if (tries < 3) throw new Error('the store is away');
       return outcomeOf(request);
     },
   });
   await workflows().run(activities, async (queue) => (await start(queue)).result());
-  expect(tries).toBe(3);
-  expect(calls.at(-1)).toBe('teardown 1 well for good');
+  expect([tries, calls.at(-1)]).toEqual([3, 'evaluate 1']);
 });

@@ -1,12 +1,13 @@
 import type { GarbageKind, GcReport, GcRequest } from '../model/garbage.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
+import { orphanMs, sweepLeftovers } from './provider-leftovers.ts';
 import { bytesOf, evictions, type KeptSnapshot } from './eviction.ts';
 
 /** What was used within this time is kept whatever the quota says: it may just be handed to a deployment or a rollout. */
 const inHandMilliseconds = 10 * 60_000;
 
-type GarbageDeps = Pick<ActivityDeps, 'store' | 'provider' | 'disk' | 'logger'>;
+type GarbageDeps = Pick<ActivityDeps, 'store' | 'provider' | 'agents' | 'disk' | 'logger'>;
 
 /** Removes what nobody needs beyond what is to be kept, or only tells what that is. */
 export async function collectGarbage(
@@ -31,6 +32,13 @@ export async function collectGarbage(
     if (!dryRun && !(await provider.removeSnapshot(name, signal))) continue;
     gone.add(name);
     note('snapshot', name, bytes);
+  }
+  for (const { kind, name, bytes } of await sweepLeftovers(
+    deps,
+    { signal, report },
+    { dryRun, before: new Date(now - orphanMs) },
+  )) {
+    note(kind, name, bytes);
   }
   const left = snapshots.filter(({ name }) => !gone.has(name));
   return {

@@ -13,7 +13,7 @@ export const gcRequestSchema = z.strictObject({
 
 export type GcRequest = z.infer<typeof gcRequestSchema>;
 
-export const garbageKinds = ['snapshot'] as const;
+export const garbageKinds = ['snapshot', 'image', 'toolbox', 'helper', 'network'] as const;
 export type GarbageKind = (typeof garbageKinds)[number];
 
 export const gcReportSchema = z.object({

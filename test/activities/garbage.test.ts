@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collectGarbage } from '../../src/activities/garbage.ts';
+import { agentRegistry } from '../../src/agents/registry.ts';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { snapshotImage } from '../../src/sandboxes/docker/snapshot-name.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
@@ -74,7 +75,13 @@ afterAll(async () => {
 
 const collect = (quota: number | undefined, dryRun = false) =>
   collectGarbage(
-    { store, provider: subject.provider, disk: { snapshotBytes: quota }, logger: pino({ level: 'silent' }) },
+    {
+      store,
+      provider: subject.provider,
+      agents: agentRegistry,
+      disk: { snapshotBytes: quota },
+      logger: pino({ level: 'silent' }),
+    },
     { dry_run: dryRun },
     scope,
     inAnHour,

@@ -69,6 +69,15 @@ export interface SandboxProvider {
    * own list. Toolboxes that are `needed` are none.
    */
   listLeftovers(needed: readonly Pick<Toolbox, 'name' | 'hash'>[], signal: AbortSignal): Promise<readonly Leftover[]>;
+  /**
+   * Has the builder's cache take no more than `bytes`, least recently used first, or only tells. Returns what that frees;
+   * undefined where the provider has none.
+   */
+  trimBuildCache(
+    bytes: number,
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly count: number; readonly bytes: number } | undefined>;
   /** False where something uses it by now, which keeps it. Idempotent. */
   removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<boolean>;
 }

@@ -183,6 +183,9 @@ interface RolloutsTable {
   reward: number | null;
   failureClass: FailureClass | null;
   result: NullableJson<RolloutResult>;
+  /** When bodies of calls, logs, artifacts and output were removed, and after how many days they were to be. */
+  traceRemovedAt: Date | null;
+  traceKeptDays: number | null;
 }
 
 interface BatchesTable {
@@ -306,10 +309,10 @@ interface ArtifactsTable {
   createdAt: Generated<Date>;
 }
 
-/** Only ever added to. */
+/** Only ever added to, until the rollout's trace is removed. */
 interface EventsTable {
   rolloutId: string;
-  /** Without a gap within the rollout. */
+  /** Without a gap within the rollout, until its output is removed. */
   seq: number;
   key: string;
   type: EventType;

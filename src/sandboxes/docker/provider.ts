@@ -3,6 +3,7 @@ import { HarborError } from '../../model/errors.ts';
 import type { SandboxProvider } from '../provider.ts';
 import { getArchive, putArchive } from './archives.ts';
 import { createBox, destroyBox, findBox, listBoxes, pauseBox, resumeBox } from './boxes.ts';
+import { trimBuildCache } from './build-cache.ts';
 import { createDiskWatch, type DiskWatchOptions } from './disk.ts';
 import { leaksNames } from './dns.ts';
 import { createEgress } from './egress.ts';
@@ -136,6 +137,7 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
     list: (signal) => listBoxes(engine, signal),
 
     listLeftovers: (needed, signal) => listLeftovers(engine, needed, signal),
+    trimBuildCache: (bytes, dryRun, signal) => trimBuildCache(engine, bytes, dryRun, signal),
     removeLeftover: (leftover, signal) => removeLeftover(engine, leftover, signal),
   };
 }

@@ -37,7 +37,7 @@ export async function collectGarbage(
   scope: GarbageScope,
   now = Date.now(),
 ): Promise<GcReport> {
-  const { provider, disk } = deps;
+  const { provider, disk, logger } = deps;
   const { signal, report } = scope;
   const removed = new Removed();
   const sweep = { dryRun, before: new Date(now - olderThan * 1000) };
@@ -56,17 +56,19 @@ export async function collectGarbage(
   removed.add('trace', await removeExpiredTraces(deps, scope, { dryRun, now }), 0);
   report('looking through the blobs');
   const blobs = await deps.store.blobs.sweep({
+    owner: await deps.store.identity(),
     references: deps.store.blobReferences(),
     untouchedSince: new Date(now - blobGraceMs),
     dryRun,
     signal,
   });
-  removed.add('blob', blobs.removed.count, blobs.removed.bytes);
+  if (blobs) removed.add('blob', blobs.removed.count, blobs.removed.bytes);
+  else logger.warn('the blobs of this data folder are those of another database, and left as they are');
   return {
     dry_run: dryRun,
     removed: removed.list(),
     snapshots: { ...snapshots, quota_bytes: disk.snapshotBytes ?? null },
-    blobs: blobs.kept,
+    blobs: blobs?.kept ?? null,
     trace_days: disk.traceDays ?? null,
   };
 }

@@ -42,9 +42,12 @@ function gcLines({ dry_run: dryRun, removed, snapshots, blobs, trace_days: days 
     ...(removed.length === 0 ? ['Nothing to remove.'] : []),
     ...removed.map(({ kind, count, bytes }) => `${verb} ${named(kind, count)}${bytes > 0 ? `, ${size(bytes)}` : ''}.`),
     `${counted(snapshots.count, 'snapshot')} ${dryRun ? 'would be left' : 'left'}: ${size(snapshots.bytes)}, ${bound}.`,
-    `${counted(blobs.count, 'blob')} ${dryRun ? 'would be left' : 'left'}: ${size(blobs.bytes)}; traces, logs and files of rollouts are kept ${
-      days === null ? 'for ever: HARBOR_TRACE_RETENTION_DAYS is not set' : `for ${counted(days, 'day')}`
-    }.`,
+    blobs === null
+      ? 'The blobs are left as they are: they are those of another database (blobs/owner in the data folder).'
+      : `${counted(blobs.count, 'blob')} ${dryRun ? 'would be left' : 'left'}: ${size(blobs.bytes)}.`,
+    days === null
+      ? 'Traces, logs and files of rollouts are kept for ever: HARBOR_TRACE_RETENTION_DAYS is not set.'
+      : `Traces, logs and files of rollouts are kept for ${counted(days, 'day')}.`,
   ];
 }
 

@@ -60,7 +60,10 @@ export const gcReportSchema = z.object({
     .describe('What is left of them.'),
   blobs: z
     .object({ count: z.int(), bytes: z.int().describe('As they lie on disk.') })
-    .describe('What is left of them: contexts, bodies of calls, logs, artifacts.'),
+    .nullable()
+    .describe(
+      'null: they are those of another database, and were left as they are. Else what is left of them: contexts, bodies of calls, logs, artifacts.',
+    ),
   trace_days: z
     .int()
     .nullable()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { hasCode } from '../embedded/files.ts';
+import { createFile, hasCode, readIfThere } from '../embedded/files.ts';
 import { HarborError } from '../model/errors.ts';
 
 /** How a blob is kept: whole, or as the difference to a base that has `bases` bases below it, itself included. */
@@ -104,6 +104,16 @@ export class BlobFiles {
       next = head.base;
     }
     return first;
+  }
+
+  /** Whose blobs these are: who asked first. */
+  async owner(candidate: string): Promise<string> {
+    const path = join(this.folder, 'owner');
+    const known = await readIfThere(path);
+    if (known !== undefined) return known.trim();
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await createFile(path, `${candidate}\n`);
+    return (await readFile(path, 'utf8')).trim();
   }
 
   /** First two digits of the refs that there are. */

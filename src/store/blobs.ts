@@ -13,11 +13,16 @@ export interface BlobStore {
   /** Throws `internal` where there is no such blob. */
   get(ref: string): Promise<Buffer>;
   open(ref: string): Promise<Readable>;
-  /** Removes what nothing refers to. May be broken off, and may run while blobs are put and read, or twice at a time. */
-  sweep(request: BlobSweep): Promise<BlobSweepReport>;
+  /**
+   * Removes what nothing refers to. May be broken off, and may run while blobs are put and read, or twice at a time. Undefined,
+   * with nothing removed, where the blobs are those of another database.
+   */
+  sweep(request: BlobSweep): Promise<BlobSweepReport | undefined>;
 }
 
 export interface BlobSweep {
+  /** The database that holds the references: the first to sweep owns the blobs from then on. */
+  readonly owner: string;
   /** Every ref that something holds, in pages of any size; may be said twice. */
   readonly references: AsyncIterable<readonly string[]>;
   /** What was put, or put again, since then stays: whoever put it may still be about to write down its ref. */

@@ -47,6 +47,7 @@ export interface Database {
   grants: GrantsTable;
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
+  storeIdentity: StoreIdentityTable;
 }
 
 interface ApiKeysTable {
@@ -354,6 +355,12 @@ interface InterceptorsTable {
   id: string;
   /** By the database's clock. What it was told before this holds for `leaseSeconds`, and no longer. */
   seenAt: Date;
+}
+
+/** One row. */
+interface StoreIdentityTable {
+  /** Tells this database from any other; made with it, and copied with it. */
+  id: string;
 }
 
 /** An interceptor that was told of a grant. */

@@ -36,6 +36,8 @@ export interface Store {
   readonly blobs: BlobStore;
   /** Every ref of a blob that the store holds; see `blob-references.ts`. */
   readonly blobReferences: () => AsyncIterable<readonly string[]>;
+  /** Tells this database from any other. */
+  readonly identity: () => Promise<string>;
 }
 
 export function createStore(db: Db, blobs: BlobStore): Store {
@@ -58,5 +60,6 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     traces: traceStore(db),
     blobs,
     blobReferences: () => blobReferences(db),
+    identity: async () => (await db.selectFrom('storeIdentity').select('id').executeTakeFirstOrThrow()).id,
   };
 }

@@ -12,8 +12,10 @@ const concurrency = 16;
  * in files, and one 256th of the blobs is looked at at a time. A reference that is written meanwhile is one to a blob that
  * was put lately: see {@link BlobFiles}.
  */
-export async function sweepBlobs(files: BlobFiles, sweep: BlobSweep): Promise<BlobSweepReport> {
-  const { untouchedSince, dryRun, signal } = sweep;
+export async function sweepBlobs(files: BlobFiles, sweep: BlobSweep): Promise<BlobSweepReport | undefined> {
+  const { owner, untouchedSince, dryRun, signal } = sweep;
+  // To a database that a server was only pointed at for once, all blobs of the usual one are unknown.
+  if ((await files.owner(owner)) !== owner) return undefined;
   const removed = { count: 0, bytes: 0 };
   const kept = { count: 0, bytes: 0 };
   const work = `${await files.temporary()}.sweep`;

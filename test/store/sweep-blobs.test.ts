@@ -21,6 +21,7 @@ const place = (ref: string): string => join(folder, ref.slice(0, 2), ref);
 const age = (path: string): Promise<void> =>
   utimes(path, new Date(Date.now() - 2 * day), new Date(Date.now() - 2 * day));
 const { signal } = new AbortController();
+const owner = 'the database';
 
 /** Blobs that there are, on disk. */
 async function there(): Promise<readonly string[]> {
@@ -33,8 +34,8 @@ async function* pages(held: () => Iterable<string>): AsyncGenerator<readonly str
   for (const ref of held()) yield [ref];
 }
 
-const sweep = (held: () => Iterable<string> = () => [], dryRun = false): Promise<BlobSweepReport> =>
-  blobs.sweep({ references: pages(held), untouchedSince: new Date(Date.now() - day), dryRun, signal });
+const sweep = (held: () => Iterable<string> = () => [], dryRun = false): Promise<BlobSweepReport | undefined> =>
+  blobs.sweep({ owner, references: pages(held), untouchedSince: new Date(Date.now() - day), dryRun, signal });
 
 const text = (number: number): Buffer => Buffer.from(`content ${number} ${'of a conversation '.repeat(10)}`);
 
@@ -83,7 +84,7 @@ describe('a sweep', () => {
       await blobs.put(text(2));
       await blobs.put(text(3), { similarTo: next });
     }
-    await blobs.sweep({ references: late(), untouchedSince: new Date(Date.now() - day), dryRun: false, signal });
+    await blobs.sweep({ owner, references: late(), untouchedSince: new Date(Date.now() - day), dryRun: false, signal });
     expect(await there()).toHaveLength(3);
     expect(await blobs.get(next)).toEqual(text(2));
   });
@@ -110,6 +111,16 @@ describe('a sweep', () => {
     expect(await readdir(join(folder, 'tmp'))).toEqual(['written']);
   });
 
+  test('of another database than the one whose blobs they are removes nothing', async () => {
+    const ref = await blobs.put(text(1));
+    await sweep(() => [ref]);
+    await age(place(ref));
+    const request = { references: pages(() => []), untouchedSince: new Date(), dryRun: false, signal };
+    expect(await blobs.sweep({ owner: 'another', ...request })).toBeUndefined();
+    expect(await there()).toEqual([ref]);
+    expect(await sweep()).toMatchObject({ removed: { count: 1 } });
+  });
+
   test('that is broken off has lost nothing', async () => {
     const refs = [await blobs.put(text(1)), await blobs.put(text(2))];
     for (const ref of refs) await age(place(ref));
@@ -117,7 +128,7 @@ describe('a sweep', () => {
       yield [];
       throw new Error('the database went away');
     }
-    const request = { untouchedSince: new Date(), dryRun: false, signal };
+    const request = { owner, untouchedSince: new Date(), dryRun: false, signal };
     await expect(blobs.sweep({ ...request, references: broken() })).rejects.toThrow('the database went away');
     await expect(
       blobs.sweep({ ...request, references: pages(() => refs), signal: AbortSignal.abort(new Error('enough')) }),

@@ -50,7 +50,9 @@ function excess(records: readonly { readonly Size: number }[], bytes: number): T
 function prune(engine: Engine, bytes: number, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const request = {
-      path: `/build/prune?all=true&keep-storage=${bytes}`,
+      // docker-modem puts the query behind the question mark itself.
+      path: '/build/prune?',
+      options: { _query: { all: true, 'keep-storage': bytes }, _body: {} },
       method: 'POST',
       abortSignal: signal,
       statusCodes: { 200: true, 404: 'none', 500: 'server error' },

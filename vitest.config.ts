@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** What runs on Postgres as well: all that writes SQL, and what stands right on it. */
 const onPostgres = [
   'test/store/**/*.test.ts',
-  'test/activities/{log-writer,maintenance,output-teller,planning}.test.ts',
+  'test/activities/{expired-traces,log-writer,maintenance,output-teller,planning}.test.ts',
   'test/interceptor/{projector,store-gate}.test.ts',
 ];
 

@@ -35,7 +35,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       starting: wholeNumber(env, 'HARBOR_MAX_STARTING', 1, 1000),
       memoryMb: wholeNumber(env, 'HARBOR_MEMORY_MB', 512, 2 ** 30),
     },
-    disk: { snapshotBytes: gigabytes(env, 'HARBOR_SNAPSHOTS_GB') },
+    disk: {
+      snapshotBytes: gigabytes(env, 'HARBOR_SNAPSHOTS_GB'),
+      buildCacheBytes: gigabytes(env, 'HARBOR_BUILD_CACHE_GB'),
+      traceDays: wholeNumber(env, 'HARBOR_TRACE_RETENTION_DAYS', 1, 36_500),
+    },
     logLevel: oneOf(env, 'HARBOR_LOG_LEVEL', logLevels) ?? 'info',
     databaseUrl: databaseUrl(env),
   };

@@ -6,12 +6,11 @@ import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 import { wakeBatch } from './batch-steering.ts';
 import { close } from './close.ts';
+import { orphanMs, type Sweep, sweepLeftovers } from './provider-leftovers.ts';
+import { sweepSandboxes } from './orphans.ts';
 
 /** What is younger than this may still be on its way. */
 const settlingMilliseconds = 60_000;
-
-/** A sandbox is nobody's only when it is older than this: its rollout may just not be written down yet. */
-const orphanMilliseconds = 10 * 60_000;
 
 /**
  * Closes what Temporal no longer works on: rollouts that were terminated in its UI or vanished with it, and builds
@@ -69,29 +68,10 @@ export async function settle(
   await close(deps, { rolloutId: row.id, attempt, failure, agent: null, evaluation: null }, owner);
 }
 
-/** Removes sandboxes of this installation that no open rollout owns. Goes by the provider's list, not by the store's. */
-export async function sweep(
-  { store, provider, logger }: ActivityDeps,
-  { signal, report }: ActivityScope,
-  now = Date.now(),
-): Promise<number> {
-  const old = (await provider.list(signal)).filter(({ createdAt }) => now - createdAt.getTime() > orphanMilliseconds);
-  const owners = old.flatMap(({ labels }) => labels['harbor.rollout'] ?? []);
-  const live = await store.rollouts.live(owners);
-  let removed = 0;
-  for (const { name, labels } of old) {
-    const owner = labels['harbor.rollout'];
-    if (owner !== undefined && live.has(owner) && !(await ended(store, owner, Number(labels['harbor.attempt']))))
-      continue;
-    report(`removing ${name}`);
-    logger.info({ sandbox: name, rollout: owner }, 'removing a sandbox that nobody owns');
-    await provider.destroy(name);
-    removed += 1;
-  }
-  return removed;
-}
-
-async function ended(store: ActivityDeps['store'], rolloutId: string, attempt: number): Promise<boolean> {
-  const row = await store.attempts.find(rolloutId, attempt);
-  return row !== undefined && row.endedAt !== null;
+/** Removes what of this installation is at the provider and nobody owns. Goes by the provider's list, not by the store's. */
+export async function sweep(deps: ActivityDeps, scope: ActivityScope, now = Date.now()): Promise<number> {
+  const what: Sweep = { dryRun: false, before: new Date(now - orphanMs) };
+  const sandboxes = await sweepSandboxes(deps, scope, what);
+  const leftovers = await sweepLeftovers(deps, scope, what);
+  return sandboxes.length + leftovers.length;
 }

@@ -149,9 +149,14 @@ async function isWhole(folder: string, files: readonly UnpackedFile[]): Promise<
   return files.every(({ bytes }, index) => sizes[index] === bytes);
 }
 
+/** Names the content of a toolbox. */
+export function toolboxHash({ packages }: ToolboxSource): string {
+  const content = packages.map(({ integrity, root, skip }) => [integrity, root, skip]);
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+}
+
 function place(cache: string, source: ToolboxSource): Toolbox {
-  const content = source.packages.map(({ integrity, root, skip }) => [integrity, root, skip]);
-  const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+  const hash = toolboxHash(source);
   return { name: source.name, hash, directory: join(cache, 'toolboxes', `${source.name}-${hash}`) };
 }
 

@@ -6,6 +6,7 @@ import { cachePath } from '../embedded/cache.ts';
 import { type Check, missing, ok, optional } from '../embedded/check.ts';
 import { homeChecks } from '../embedded/home-checks.ts';
 import { machineChecks } from '../embedded/machine-checks.ts';
+import { diskChecks } from './disk-checks.ts';
 import { toolboxesFor } from './setup.ts';
 
 export interface DoctorOptions {
@@ -17,7 +18,12 @@ export interface DoctorOptions {
 
 /** Shows what is there, what is missing and what to do. 1 when Harbor cannot run as it is, else 0. */
 export async function runDoctor({ json, env, output, signal }: DoctorOptions): Promise<number> {
-  const checks = [...(await machineChecks(env, signal)), ...(await agentChecks(env)), ...(await homeChecks(env))];
+  const checks = [
+    ...(await machineChecks(env, signal)),
+    ...(await agentChecks(env)),
+    ...(await homeChecks(env)),
+    ...(await diskChecks(env, signal)),
+  ];
   const healthy = checks.every(({ status, needed }) => status === 'ok' || !needed);
   output.write(json ? `${JSON.stringify({ healthy, checks })}\n` : table(checks, 'isTTY' in output && output.isTTY));
   return healthy ? 0 : 1;

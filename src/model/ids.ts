@@ -27,8 +27,11 @@ export const gcWorkflowId = (dryRun: boolean): string => (dryRun ? 'gc/dry-run' 
 /** What a sandbox is for; part of its name. Verify and regrade boxes come with the separate verifier. */
 export type SandboxRole = 'agent';
 
+/** How the names of all sandboxes begin. */
+export const sandboxPrefix = 'harbor-';
+
 export const sandboxName = (rolloutId: string, attempt: number, role: SandboxRole): string =>
-  `harbor-${rolloutId}-a${attempt}-${role}`;
+  `${sandboxPrefix}${rolloutId}-a${attempt}-${role}`;
 
 /** A log's place in the store. */
 export const agentLogId = (rolloutId: string, attempt: number): string => `rollout/${rolloutId}/${attempt}/agent`;

@@ -16,7 +16,7 @@ export const problemSchema = z.object({
   code: z
     .string()
     .describe(
-      'A failure class, or `not_found`, `conflict`, `unauthorized`, `too_large`, `method_not_allowed`, `unavailable`.',
+      'A failure class, or `not_found`, `conflict`, `unauthorized`, `too_large`, `method_not_allowed`, `unavailable`, `trace_removed`.',
     ),
   field: z.string().optional().describe('The request field at fault, as a path: `limits.cpu_cores`.'),
   remedy: z.string().optional().describe('What to do about it.'),

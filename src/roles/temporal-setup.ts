@@ -1,6 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Duration, SearchAttributeType } from '@temporalio/common';
-import type { GcRequest } from '../model/garbage.ts';
+import { type GcRequest, gcRequestSchema } from '../model/garbage.ts';
 import { taskQueue } from '../model/ids.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
@@ -38,7 +38,7 @@ async function makeSearchAttributes({ connection, options: { namespace } }: Clie
   });
 }
 
-const everything: GcRequest = { dry_run: false };
+const everything: GcRequest = gcRequestSchema.parse({});
 
 /** Has a workflow run again and again, never twice at a time. */
 async function schedule(

@@ -63,6 +63,34 @@ export interface SandboxProvider {
   destroy(sandbox: string): Promise<void>;
   /** Every sandbox of this installation, from the provider's own list. */
   list(signal: AbortSignal): Promise<readonly SandboxListing[]>;
+
+  /**
+   * What of this installation lies at the provider and nothing uses, apart from sandboxes and snapshots; from the provider's
+   * own list. Toolboxes that are `needed` are none.
+   */
+  listLeftovers(needed: readonly Pick<Toolbox, 'name' | 'hash'>[], signal: AbortSignal): Promise<readonly Leftover[]>;
+  /**
+   * Has the builder's cache take no more than `bytes`, least recently used first, or only tells. Returns what that frees;
+   * undefined where the provider has none.
+   */
+  trimBuildCache(
+    bytes: number,
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly count: number; readonly bytes: number } | undefined>;
+  /** False where something uses it by now, which keeps it. Idempotent. */
+  removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<boolean>;
+}
+
+/** `helper`: what a look into an image or the filling of a toolbox takes; `image`: what a snapshot was before it was built anew. */
+export type LeftoverKind = 'helper' | 'toolbox' | 'image' | 'network';
+
+export interface Leftover {
+  readonly kind: LeftoverKind;
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Of disk that its removal frees, where that is known; else 0. */
+  readonly bytes: number;
 }
 
 export interface SnapshotRequest {

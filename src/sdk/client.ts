@@ -16,7 +16,7 @@ import {
   instancesBuildSchema,
   instancesCreatedSchema,
 } from '../model/instance.ts';
-import { type GcReport, gcReportSchema, type GcRequest } from '../model/garbage.ts';
+import { type GcReport, gcReportSchema, type GcRequestBody } from '../model/garbage.ts';
 import type { EventResponse } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
 import {
@@ -133,7 +133,7 @@ export class HarborClient {
   }
 
   /** Has the server remove what nobody needs, or tell what that is; returns when that is done. */
-  gc(request: GcRequest): Promise<GcReport> {
+  gc(request: GcRequestBody): Promise<GcReport> {
     return this.#http.json(`${root}/gc`, gcReportSchema, { body: { value: request } });
   }
 

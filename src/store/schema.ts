@@ -47,6 +47,7 @@ export interface Database {
   grants: GrantsTable;
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
+  storeIdentity: StoreIdentityTable;
 }
 
 interface ApiKeysTable {
@@ -183,6 +184,9 @@ interface RolloutsTable {
   reward: number | null;
   failureClass: FailureClass | null;
   result: NullableJson<RolloutResult>;
+  /** When bodies of calls, logs, artifacts and output were removed, and after how many days they were to be. */
+  traceRemovedAt: Date | null;
+  traceKeptDays: number | null;
 }
 
 interface BatchesTable {
@@ -306,10 +310,10 @@ interface ArtifactsTable {
   createdAt: Generated<Date>;
 }
 
-/** Only ever added to. */
+/** Only ever added to, until the rollout's trace is removed. */
 interface EventsTable {
   rolloutId: string;
-  /** Without a gap within the rollout. */
+  /** Without a gap within the rollout, until its output is removed. */
   seq: number;
   key: string;
   type: EventType;
@@ -351,6 +355,12 @@ interface InterceptorsTable {
   id: string;
   /** By the database's clock. What it was told before this holds for `leaseSeconds`, and no longer. */
   seenAt: Date;
+}
+
+/** One row. */
+interface StoreIdentityTable {
+  /** Tells this database from any other; made with it, and copied with it. */
+  id: string;
 }
 
 /** An interceptor that was told of a grant. */

@@ -13,6 +13,8 @@ import { type GrantStore, grantStore } from './grants.ts';
 import { type InstanceStore, instanceStore } from './instances.ts';
 import { type LogStore, logStore } from './logs.ts';
 import { type RolloutStore, rolloutStore } from './rollouts.ts';
+import { blobReferences } from './blob-references.ts';
+import { type TraceStore, traceStore } from './traces.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 
 /** Everything that lasts, by table family. */
@@ -30,7 +32,12 @@ export interface Store {
   readonly idempotencyKeys: IdempotencyKeyStore;
   readonly batches: BatchStore;
   readonly grants: GrantStore;
+  readonly traces: TraceStore;
   readonly blobs: BlobStore;
+  /** Every ref of a blob that the store holds; see `blob-references.ts`. */
+  readonly blobReferences: () => AsyncIterable<readonly string[]>;
+  /** Tells this database from any other. */
+  readonly identity: () => Promise<string>;
 }
 
 export function createStore(db: Db, blobs: BlobStore): Store {
@@ -50,6 +57,9 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     idempotencyKeys: idempotencyKeyStore(db),
     batches: batchStore(db),
     grants: grantStore(db),
+    traces: traceStore(db),
     blobs,
+    blobReferences: () => blobReferences(db),
+    identity: async () => (await db.selectFrom('storeIdentity').select('id').executeTakeFirstOrThrow()).id,
   };
 }

@@ -9,10 +9,10 @@ const { reconcile, sweep } = proxyActivities<Activities>({
   retry: { maximumAttempts: 3 },
 });
 
-/** Run by a schedule: closes rows whose workflow is gone, then removes sandboxes that nobody owns. */
+/** Run by a schedule: closes rows whose workflow is gone, then removes what nobody owns at the provider. */
 export async function maintenance(): Promise<{ readonly closed: number; readonly removed: number }> {
   const closed = await reconcile.executeWithOptions({ summary: 'Close what Temporal no longer works on' }, []);
   const removed = await sweep.executeWithOptions({ summary: 'Remove what nobody owns' }, []);
-  setCurrentDetails(`${closed} rows closed, ${removed} sandboxes removed`);
+  setCurrentDetails(`${closed} rows closed, ${removed} sandboxes and other leftovers removed`);
   return { closed, removed };
 }

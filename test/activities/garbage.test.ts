@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collectGarbage } from '../../src/activities/garbage.ts';
+import { agentRegistry } from '../../src/agents/registry.ts';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { snapshotImage } from '../../src/sandboxes/docker/snapshot-name.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
@@ -22,6 +23,7 @@ const inAnHour = Date.now() + 3_600_000;
 
 let store: TestStore;
 let subject: DockerSubject;
+let deploymentId: string;
 
 /** With a layer of its own on a layer that all of them share. */
 async function build(name: string, base: string): Promise<void> {
@@ -52,6 +54,7 @@ beforeAll(async () => {
     await store.db.updateTable('snapshots').set({ lastUsedAt }).where('name', '=', name).execute();
   }
   const deployment = await readyDeployment(store, { name: 'env' });
+  deploymentId = deployment.id;
   await store.rollouts.insert({
     id: `open-${run}`,
     organization: 'default',
@@ -72,12 +75,18 @@ afterAll(async () => {
   await store.close();
 });
 
-const collect = (quota: number | undefined, dryRun = false) =>
+const collect = (quota: number | undefined, dryRun = false, now = inAnHour) =>
   collectGarbage(
-    { store, provider: subject.provider, disk: { snapshotBytes: quota }, logger: pino({ level: 'silent' }) },
-    { dry_run: dryRun },
+    {
+      store,
+      provider: subject.provider,
+      agents: agentRegistry,
+      disk: { snapshotBytes: quota },
+      logger: pino({ level: 'silent' }),
+    },
+    { dry_run: dryRun, older_than_s: 600 },
     scope,
-    inAnHour,
+    now,
   );
 
 test('snapshots beyond their quota go, the base image that others have not being counted', async () => {
@@ -101,7 +110,7 @@ test('none goes that a rollout needs, a container has, or another program has na
   await subject.provider.create({
     name: container,
     snapshot: used,
-    labels: { 'harbor.rollout': run, 'harbor.attempt': '1' },
+    labels: { 'harbor.rollout': `open-${run}`, 'harbor.attempt': '1' },
     env: {},
     cpuCores: 1,
     memoryMb: 512,
@@ -129,4 +138,26 @@ test('one that was used within the last minutes stays', async () => {
     .where('name', '=', older)
     .execute();
   expect(await collect(1)).toMatchObject({ removed: [], snapshots: { count: 1 } });
+});
+
+test('blobs that nothing refers to for a day go, and those that a row refers to stay', async () => {
+  const { contextRef } = await store.deployments.generation(deploymentId, 1);
+  const unused = await store.blobs.put(Buffer.from('an upload that was broken off'));
+  expect((await collect(undefined)).removed).toEqual([]);
+  const inTwoDays = Date.now() + 2 * 24 * 3_600_000;
+  const told = await collect(undefined, true, inTwoDays);
+  expect(told).toMatchObject({ removed: [{ kind: 'blob', count: 1 }], blobs: { count: 1 }, trace_days: null });
+  expect(await store.blobs.get(unused)).toBeDefined();
+  expect(await collect(undefined, false, inTwoDays)).toEqual({ ...told, dry_run: false });
+  await expect(store.blobs.get(unused)).rejects.toThrow('is not in the store');
+  expect(await store.blobs.get(contextRef)).toBeDefined();
+});
+
+test('the build cache is trimmed by the engine itself, to what was asked for', async () => {
+  const bytes = 1e15;
+  expect(await subject.provider.trimBuildCache(bytes, true, signal)).toEqual({ count: 0, bytes: 0 });
+  expect(await subject.provider.trimBuildCache(bytes, false, signal)).toEqual({ count: 0, bytes: 0 });
+  expect(subject.calls).toContainEqual(
+    expect.stringMatching(/^POST .*\/build\/prune\?all=true&keep-storage=1000000000000000$/),
+  );
 });

@@ -2,9 +2,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { CallRecord } from '../../src/model/call.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { artifactListSchema, traceSchema } from '../../src/model/responses.ts';
-import { useApi } from '../support/api.ts';
+import { problemOf, useApi } from '../support/api.ts';
 import { callRecord } from '../support/call.ts';
 import { readyDeployment } from '../support/deployment.ts';
+import { endRollout } from '../support/rollout.ts';
 
 const api = useApi();
 const root = '/api/harbor/rollouts';
@@ -110,5 +111,43 @@ describe('an artifact', () => {
     await newRollout('attempts');
     await add('attempts', 'a.txt', 'first');
     expect((await api().ask(`${root}/attempts/artifacts/2/a.txt`)).status).toBe(404);
+  });
+});
+
+describe('a trace that was removed', () => {
+  test('is gone, and the answer says when and why, for all that the rollout left', async () => {
+    await newRollout('old');
+    const { store } = api();
+    const ref = await store.blobs.put(Buffer.from('{}'));
+    const call = await addCall('old', { requestRef: ref });
+    await store.artifacts.add({
+      rolloutId: 'old',
+      attempt: 1,
+      name: 'a.diff',
+      contentType: 'text/plain',
+      bytes: 2,
+      ref,
+      omitted: null,
+    });
+    await endRollout(store, 'old');
+    const paths = ['trace', `trace/${call}/request`, 'trajectory', 'logs', 'artifacts/1/a.diff'];
+    for (const path of paths) expect(await api().ask(`${root}/old/${path}`)).toMatchObject({ status: 200 });
+
+    expect(await store.traces.remove('old', 30)).toBe(true);
+    for (const path of paths) {
+      const answer = await api().ask(`${root}/old/${path}`);
+      expect(answer.status).toBe(410);
+      expect(problemOf(answer)).toMatchObject({
+        code: 'trace_removed',
+        detail: expect.stringMatching(/removed at \d{4}-\d\d-\d\dT.*Z: they are kept for 30 days/),
+        remedy: expect.stringContaining('HARBOR_TRACE_RETENTION_DAYS'),
+      });
+    }
+    expect((await api().ask(`${root}/old/trace/unknown/request`)).status).toBe(404);
+    const listed = parseJson((await api().ask(`${root}/old/artifacts`)).text, artifactListSchema);
+    expect(listed.artifacts).toMatchObject([
+      { name: 'a.diff', url: null, omitted: expect.stringContaining('30 days') },
+    ]);
+    expect(await api().ask(`${root}/old`)).toMatchObject({ status: 200 });
   });
 });

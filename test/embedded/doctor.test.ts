@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { runDoctor } from '../../src/cli/doctor.ts';
 import { lockHome, openHome } from '../../src/embedded/home.ts';
+import { fileBlobs } from '../../src/store/file-blobs.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { temporaryFolder } from './support/temporary.ts';
 
@@ -71,4 +73,30 @@ test('a key is named, never shown', async () => {
   const { output } = await doctor({ ...(await bare()), OPENAI_API_KEY: 'sk-test-never-to-be-seen' }, false);
   expect(output).toContain('live: OPENAI_API_KEY');
   expect(output).not.toContain('sk-test-never-to-be-seen');
+});
+
+test('what Harbor takes of the disk is told by kind, against what it may', async () => {
+  const env = await bare();
+  expect((await report(env)).of('Disk: blobs')).toBeUndefined();
+  const home = await openHome(env['HARBOR_HOME'] ?? '');
+  const blobs = fileBlobs(join(home.path, 'blobs'));
+  await blobs.put(Buffer.from('one'));
+  await blobs.put(randomBytes(2_000_000));
+  const { of } = await report({ ...env, HARBOR_BUILD_CACHE_GB: '1000000' });
+  expect(of('Disk: blobs')).toMatchObject({ status: 'ok', detail: expect.stringMatching(/^2\.0 MB in 2 files/) });
+  expect(of('Disk: Temporal')).toMatchObject({ detail: '0 bytes in 0 files: its histories' });
+  expect(of('Disk: snapshots')).toMatchObject({ detail: expect.stringContaining('HARBOR_SNAPSHOTS_GB is not set') });
+  expect(of('Disk: build cache')).toMatchObject({
+    status: 'ok',
+    detail: expect.stringContaining('(HARBOR_BUILD_CACHE_GB)'),
+  });
+  expect(of('Disk: toolboxes')).toMatchObject({ detail: expect.stringContaining(' volume') });
+  expect(of('Disk of the engine')).toMatchObject({ detail: expect.stringContaining('free') });
+});
+
+test('a setting that does not hold is told like anything else', async () => {
+  const env = await bare();
+  await openHome(env['HARBOR_HOME'] ?? '');
+  const { of } = await report({ ...env, HARBOR_SNAPSHOTS_GB: 'many' });
+  expect(of('Settings')).toMatchObject({ status: 'problem', detail: expect.stringContaining('HARBOR_SNAPSHOTS_GB') });
 });

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** Asks the machine's engine by its own client, past everything that Harbor says of it. */
-async function docker(...args: string[]): Promise<string> {
+export async function docker(...args: string[]): Promise<string> {
   return (await run('docker', args, { maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
 }
 
@@ -30,6 +30,17 @@ export async function stateOf(container: string): Promise<string> {
 /** Runs a shell command in a container as root and returns what it printed. */
 export async function execIn(container: string, script: string): Promise<string> {
   return docker('exec', '--user', '0', container, 'sh', '-c', script);
+}
+
+/** Names of everything but images that has an installation's label, running or not. */
+export async function everythingOf(installation: string): Promise<readonly string[]> {
+  const filter = ['--filter', `label=harbor.installation=${installation}`];
+  const lists = [
+    await docker('ps', '--all', ...filter, '--format', '{{.Names}}'),
+    await docker('network', 'ls', ...filter, '--format', '{{.Name}}'),
+    await docker('volume', 'ls', ...filter, '--format', '{{.Name}}'),
+  ];
+  return lists.flatMap((names) => names.split('\n').filter((name) => name !== '')).toSorted();
 }
 
 /** Ends a container as if it had crashed. */

@@ -8,6 +8,7 @@ const problems = {
   401: 'No API key was sent, or one that is not valid.',
   404: 'There is none of this id or name.',
   409: 'What is there already stands in the way; `remedy` says how to go on.',
+  410: 'It was removed, as the server is set to; `detail` says when, and after how long.',
   413: 'The body is too large.',
   415: 'The body is compressed; send it as it is.',
   429: 'All places for running rollouts are taken. Nothing was started: the same request may be sent again.',

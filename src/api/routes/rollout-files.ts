@@ -6,6 +6,7 @@ import type { TraceResponse } from '../../model/responses.ts';
 import type { Store } from '../../store/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import { presentCall } from '../present-rollout.ts';
+import { ensureKept } from '../kept-trace.ts';
 import { notFound } from '../problems.ts';
 import { artifactsOf, presentArtifact } from '../rollout-artifacts.ts';
 import { loadBodies } from '../trace-bodies.ts';
@@ -19,6 +20,7 @@ export function rolloutFileRoutes(deps: ApiDeps): Router {
   /** Written call by call: a trace may be larger than memory. */
   router.get('/rollouts/:id/trace', async (request, response) => {
     const row = await findRollout(deps, response, request.params.id);
+    ensureKept(row);
     const calls = await store.calls.list(row.id);
     const head = JSON.stringify({
       rollout_id: row.id,
@@ -40,6 +42,7 @@ export function rolloutFileRoutes(deps: ApiDeps): Router {
     const row = await findRollout(deps, response, id);
     const call = (await store.calls.list(row.id)).find((one) => one.id === callId);
     const ref = side === 'request' ? call?.requestRef : side === 'response' ? call?.responseRef : undefined;
+    if (call) ensureKept(row);
     if (!call || !ref) throw notFound(`The ${side} of call ${callId}`);
     const type = side === 'request' ? 'application/json' : (call.contentType ?? 'application/octet-stream');
     await sendBlob(store, response, { ref, type, name: `${callId}-${side}` });
@@ -58,6 +61,8 @@ export function rolloutFileRoutes(deps: ApiDeps): Router {
     const found = (await artifactsOf(store, row)).find(
       (artifact) => String(artifact.attempt) === attempt && artifact.name === path,
     );
+    // Its logs were artifacts too, and nothing tells any more which there were.
+    ensureKept(row);
     if (!found?.ref) throw notFound(`Artifact ${path}`);
     await sendBlob(store, response, { ref: found.ref, type: found.contentType, name: path });
   });

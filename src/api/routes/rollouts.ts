@@ -16,6 +16,7 @@ import { organizationOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type Effect, effectOf, ignoredBody, keyedBodyOf } from '../idempotency.ts';
 import { pageQuery, queryOf, untilClosed, wholeNumber } from '../input.ts';
+import { ensureKept } from '../kept-trace.ts';
 import { streamLog } from '../log-stream.ts';
 import { presentRollout, presentRolloutSummary } from '../present-rollout.ts';
 import { notFound } from '../problems.ts';
@@ -69,7 +70,9 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
   router.get('/rollouts/:id/logs', async (request, response) => {
     const { stream, attempt: named, follow, offset } = queryOf(request, rolloutLogQuery);
-    const { id, attempt: last } = await findRollout(deps, response, request.params.id);
+    const row = await findRollout(deps, response, request.params.id);
+    ensureKept(row);
+    const { id, attempt: last } = row;
     // Settled here: offsets count in one attempt's log, so an answer never goes over to another one's.
     const attempt = named ?? Math.max(1, last);
     const logOf = stream === 'agent' ? agentLogId : testsLogId;

@@ -5,6 +5,7 @@ import { type JsonObject, toJsonObject } from '../../model/json.ts';
 import type { RolloutRow } from '../../store/rollouts.ts';
 import { writeTrajectory } from '../../trace/atif/write-trajectory.ts';
 import type { ApiDeps } from '../deps.ts';
+import { ensureKept } from '../kept-trace.ts';
 import { loadBodies } from '../trace-bodies.ts';
 import { findRollout } from './rollouts.ts';
 
@@ -16,6 +17,7 @@ export function trajectoryRoutes(deps: ApiDeps): Router {
   /** Written step by step: with token ids it may be larger than memory. */
   router.get('/rollouts/:id/trajectory', async (request, response) => {
     const row = await findRollout(deps, response, request.params.id);
+    ensureKept(row);
     const source = { calls: await store.calls.list(row.id), load: (call: CallRecord) => loadBodies(store.blobs, call) };
     const { id: rolloutId, agent, model } = row;
     const subject = { rolloutId, attempt: Math.max(1, row.attempt), agent, model, extra: describe(row) };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Container, ContainerCreateOptions, MountSettings } from 'dockerode';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attempt, ownFilter, ownLabels, reasonOf, statusOf, type Engine } from './engine.ts';
+import { attempt, ownLabels, reasonOf, statusOf, type Engine } from './engine.ts';
 
 /** Makes a container. Its settings travel in the body alone: docker-modem would put them, secrets too, into the URL. */
 export function makeContainer(engine: Engine, name: string, settings: ContainerCreateOptions): Promise<Container> {
@@ -14,13 +14,16 @@ export interface HelperOptions {
   readonly mounts?: readonly MountSettings[];
 }
 
+/** How the names of helpers begin. */
+export const helperName = 'harbor-helper-';
+
 /** A container that is never started, through which files of an image or a volume are reached; gone afterwards. */
 export async function withHelper<T>(
   engine: Engine,
   { image, mounts = [] }: HelperOptions,
   use: (container: string) => Promise<T>,
 ): Promise<T> {
-  const name = `harbor-helper-${randomUUID()}`;
+  const name = `${helperName}${randomUUID()}`;
   const settings = {
     Image: image,
     Entrypoint: ['/never-started'],
@@ -28,24 +31,13 @@ export async function withHelper<T>(
     NetworkDisabled: true,
     HostConfig: { Mounts: [...mounts] },
   };
-  await attempt('look into the image', image, () => makeContainer(engine, name, settings));
+  engine.helpersAtWork.add(name);
   try {
+    await attempt('look into the image', image, () => makeContainer(engine, name, settings));
     return await use(name);
   } finally {
     await removeContainer(engine, name);
-  }
-}
-
-/** Milliseconds after which nobody works with a helper any more. */
-const helperLifeMs = 60 * 60_000;
-
-/** Removes the helpers of processes that died over them. */
-export async function removeOldHelpers(engine: Engine): Promise<void> {
-  const helpers = await attempt('list the helpers of', engine.installation, () =>
-    engine.docker.listContainers({ all: true, filters: ownFilter(engine, 'helper') }),
-  );
-  for (const { Id: id, Created: created } of helpers) {
-    if (Date.now() - created * 1000 > helperLifeMs) await removeContainer(engine, id);
+    engine.helpersAtWork.delete(name);
   }
 }
 

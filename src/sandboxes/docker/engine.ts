@@ -11,6 +11,8 @@ export interface Engine {
   readonly logger: Logger;
   /** Asked once per process. */
   readonly info: () => Promise<EngineInfo>;
+  /** Names of the helpers that this process works with. */
+  readonly helpersAtWork: Set<string>;
 }
 
 export interface EngineInfo {
@@ -55,7 +57,7 @@ export function openEngine(options: EngineOptions): Engine {
     });
     return known;
   };
-  return { docker, installation: options.installation, logger: options.logger, info };
+  return { docker, installation: options.installation, logger: options.logger, info, helpersAtWork: new Set() };
 }
 
 const infoSchema = z.object({

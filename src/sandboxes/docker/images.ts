@@ -32,6 +32,21 @@ async function findImageId(engine: Engine, image: string, signal: AbortSignal): 
   return attempt('look up the image', image, look, signal);
 }
 
+/** Takes a name from an image, and the image with its last one. False where a container uses it, which keeps both. */
+export async function removeName(engine: Engine, name: string, signal?: AbortSignal): Promise<boolean> {
+  const remove = async (): Promise<boolean> => {
+    try {
+      // Not by force: what else the image is called stays, and so does what a container uses.
+      await engine.docker.getImage(name).remove();
+    } catch (error) {
+      if (statusOf(error) === 409) return false;
+      if (statusOf(error) !== 404) throw error;
+    }
+    return true;
+  };
+  return attempt('remove the image', name, remove, signal);
+}
+
 /** What a registry says when the name is wrong, not the registry. */
 const wrongName = /not found|manifest unknown|denied|does not exist|invalid reference|no matching manifest/i;
 

@@ -60,6 +60,12 @@ export function createNetworks(engine: Engine): Networks {
   };
 }
 
+/** Names of the two that are in use. */
+export const currentNetworks = (engine: Engine): readonly string[] => [
+  networkName(engine, 'open'),
+  networkName(engine, 'closed'),
+];
+
 const networkName = (engine: Engine, which: Which): string => `harbor-${engine.installation.slice(0, 8)}-${which}`;
 
 async function ensureNetwork(engine: Engine, which: Which, before?: SandboxNetwork): Promise<SandboxNetwork> {

@@ -3,13 +3,14 @@ import { HarborError } from '../../model/errors.ts';
 import type { SandboxProvider } from '../provider.ts';
 import { getArchive, putArchive } from './archives.ts';
 import { createBox, destroyBox, findBox, listBoxes, pauseBox, resumeBox } from './boxes.ts';
-import { removeOldHelpers } from './containers.ts';
+import { trimBuildCache } from './build-cache.ts';
 import { createDiskWatch, type DiskWatchOptions } from './disk.ts';
 import { leaksNames } from './dns.ts';
 import { createEgress } from './egress.ts';
 import { attempt, type EngineAddress, type EngineInfo, openEngine } from './engine.ts';
 import { type FirewallState, lowerFirewall, raiseFirewall } from './firewall.ts';
 import { resolveImages } from './images.ts';
+import { listLeftovers, removeLeftover } from './leftovers.ts';
 import { createNetworks, isLocal } from './networks.ts';
 import { quiesce } from './quiesce.ts';
 import { runInBox } from './run.ts';
@@ -73,7 +74,6 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
     }
     firewall = await raiseFirewall({ installation, networks: pair, interceptorPort });
     if (!firewall.active) logger.warn({ reason: firewall.reason }, 'sandboxes reach the ports of this machine');
-    await removeOldHelpers(engine);
     return { interceptorHosts: [pair.open.gateway, pair.closed.gateway] };
   };
 
@@ -135,5 +135,9 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
     resume: (sandbox) => resumeBox(engine, sandbox),
     destroy: (sandbox) => destroyBox(boxes, sandbox),
     list: (signal) => listBoxes(engine, signal),
+
+    listLeftovers: (needed, signal) => listLeftovers(engine, needed, signal),
+    trimBuildCache: (bytes, dryRun, signal) => trimBuildCache(engine, bytes, dryRun, signal),
+    removeLeftover: (leftover, signal) => removeLeftover(engine, leftover, signal),
   };
 }

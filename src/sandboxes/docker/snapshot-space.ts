@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { SnapshotListing } from '../provider.ts';
 import { attempt, ownFilter, statusOf, type Engine } from './engine.ts';
-import { nameOfSnapshot, snapshotImage } from './snapshot-name.ts';
+import { removeName } from './images.ts';
+import { isReplaced, nameOfSnapshot, snapshotImage } from './snapshot-name.ts';
 
 export interface SnapshotSpace {
   readonly list: (signal: AbortSignal) => Promise<readonly SnapshotListing[]>;
@@ -34,7 +35,9 @@ export function createSnapshotSpace(engine: Engine): SnapshotSpace {
     }
     // An image with a name of another's is another's, be it made from a snapshot of ours and so has its labels: it stays.
     const isSnapshot = ({ Id: id, RepoTags: tags }: (typeof images)[number]): boolean =>
-      ours.has(id) && (tags ?? []).length > 0 && (tags ?? []).every((tag) => nameOfSnapshot(tag) !== undefined);
+      ours.has(id) &&
+      (tags ?? []).some((tag) => nameOfSnapshot(tag) !== undefined) &&
+      (tags ?? []).every((tag) => nameOfSnapshot(tag) !== undefined || isReplaced(tag));
     const kept = new Set(
       images.filter((image) => !isSnapshot(image)).flatMap(({ Id: id }) => [...(known.get(id)?.keys() ?? [])]),
     );
@@ -47,22 +50,7 @@ export function createSnapshotSpace(engine: Engine): SnapshotSpace {
     });
   };
 
-  const remove: SnapshotSpace['remove'] = (name, signal) =>
-    attempt(
-      'remove the snapshot',
-      name,
-      async () => {
-        try {
-          // By its name, and not by force: what else the image is called stays, and so does what a container uses.
-          await engine.docker.getImage(snapshotImage(name)).remove();
-        } catch (error) {
-          if (statusOf(error) === 409) return false;
-          if (statusOf(error) !== 404) throw error;
-        }
-        return true;
-      },
-      signal,
-    );
+  const remove: SnapshotSpace['remove'] = (name, signal) => removeName(engine, snapshotImage(name), signal);
   return { list, remove };
 }
 

@@ -3,9 +3,10 @@ import type { Snapshot, SnapshotFacts, SnapshotRequest } from '../provider.ts';
 import { buildImage } from './build.ts';
 import { attempt, statusOf, type Engine } from './engine.ts';
 import { readFacts } from './facts.ts';
+import { removeName } from './images.ts';
 import type { Networks } from './networks.ts';
 import { type Flight, startFlight } from './single-flight.ts';
-import { snapshotImage } from './snapshot-name.ts';
+import { replacedRepository, replacedTag, snapshotImage } from './snapshot-name.ts';
 
 export interface Snapshots {
   /** One build of a name at a time; who asks meanwhile waits for it, who wants it forced and finds one that is not, after it. */
@@ -43,11 +44,15 @@ export function createSnapshots(engine: Engine, networks: Networks): Snapshots {
     const { name, force } = request;
     const flight = startFlight(async (crew) => {
       const before = await findImage(engine, name, crew.signal);
-      await buildImage(engine, networks, { ...request, ...crew });
+      const giveUpName = before && (await keepName(engine, before.Id));
+      try {
+        await buildImage(engine, networks, { ...request, ...crew });
+      } finally {
+        await giveUpName?.();
+      }
       const image = await attempt('find the snapshot', name, () =>
         engine.docker.getImage(snapshotImage(name)).inspect(),
       );
-      if (before && before.Id !== image.Id) await removeImage(engine, before.Id);
       return describe(name, image);
     });
     const started = { forced: force, flight };
@@ -82,14 +87,10 @@ async function findImage(engine: Engine, name: string, signal: AbortSignal): Pro
   return attempt('look up the snapshot', name, look, signal);
 }
 
-/** What a name stood for before it was built anew; it stays while sandboxes use it. */
-async function removeImage(engine: Engine, id: string): Promise<void> {
-  await attempt('remove the image', id, async () => {
-    try {
-      await engine.docker.getImage(id).remove();
-    } catch (error) {
-      const status = statusOf(error);
-      if (status !== 404 && status !== 409) throw error;
-    }
-  });
+/** Has an image keep a name of ours when the snapshot's own goes over to another; returns what gives that up. */
+async function keepName(engine: Engine, id: string): Promise<() => Promise<void>> {
+  const [repo, tag] = [replacedRepository, replacedTag(id)];
+  await attempt('name the image', id, () => engine.docker.getImage(id).tag({ repo, tag }));
+  // An image that nothing else names goes with it, unless sandboxes use it: then the sweeper takes it after them.
+  return async () => void (await removeName(engine, `${repo}:${tag}`));
 }

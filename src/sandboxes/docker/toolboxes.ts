@@ -10,11 +10,15 @@ const marker = '.harbor-complete';
 
 const place = (toolbox: Toolbox): string => `/opt/harbor/agents/${toolbox.name}`;
 
+/** One for all installations on an engine: equal hashes have the same content. */
+export const toolboxVolume = ({ name, hash }: Pick<Toolbox, 'name' | 'hash'>): string =>
+  `harbor-toolbox-${name}-${hash}`;
+
 /** The volume that holds a toolbox, where sandboxes see it. The engine makes it, empty, where it is not there. */
 export function toolboxMount(engine: Engine, toolbox: Toolbox, readOnly = true): MountSettings {
   return {
     Type: 'volume',
-    Source: `harbor-toolbox-${toolbox.name}-${toolbox.hash}`,
+    Source: toolboxVolume(toolbox),
     Target: place(toolbox),
     ReadOnly: readOnly,
     VolumeOptions: {

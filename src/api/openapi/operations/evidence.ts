@@ -51,7 +51,7 @@ export const evidenceOperations: readonly Operation[] = [
     query: rolloutLogQuery,
     answers: {
       200: { description: 'The log from `offset` on.', content: { 'text/plain': z.string() } },
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 410),
     },
   },
   {
@@ -65,7 +65,7 @@ export const evidenceOperations: readonly Operation[] = [
       200: json(traceSchema, 'All calls, in order, of all attempts.', {
         getCallBody: { id: '$response.body#/rollout_id', call: '$response.body#/calls/0/id' },
       }),
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 410),
     },
   },
   {
@@ -74,7 +74,7 @@ export const evidenceOperations: readonly Operation[] = [
     path: `${root}/trace/:call/:side`,
     tag: 'evidence',
     summary: 'Get the bytes of a request or a response as they crossed the wire',
-    answers: { 200: bytes('The bytes.'), ...refusals(...keyed, 404) },
+    answers: { 200: bytes('The bytes.'), ...refusals(...keyed, 404, 410) },
   },
   {
     id: 'getTrajectory',
@@ -86,7 +86,7 @@ export const evidenceOperations: readonly Operation[] = [
       'What the agent was told, said and did, step by step, with tokens and costs: for trainers and viewers. The last attempt is the trajectory; earlier ones stand among `subagent_trajectories`. Of an open rollout what there is so far.',
     answers: {
       200: json(trajectorySchema, 'The trajectory.'),
-      ...refusals(...keyed, 404),
+      ...refusals(...keyed, 404, 410),
     },
   },
   {
@@ -95,7 +95,8 @@ export const evidenceOperations: readonly Operation[] = [
     path: `${root}/artifacts`,
     tag: 'evidence',
     summary: 'List the files that a rollout left',
-    description: 'The diff of the working directory, result.json, reports of tests. Sizes are in bytes.',
+    description:
+      'The diff of the working directory, result.json, reports of tests. Sizes are in bytes. Those that were removed later are listed still, and say so.',
     answers: { 200: json(artifactListSchema, 'The files, by attempt and name.'), ...refusals(...keyed, 404) },
   },
   {
@@ -104,6 +105,6 @@ export const evidenceOperations: readonly Operation[] = [
     path: `${root}/artifacts/:attempt/*name`,
     tag: 'evidence',
     summary: 'Get a file that a rollout left',
-    answers: { 200: bytes('The file.'), ...refusals(...keyed, 404) },
+    answers: { 200: bytes('The file.'), ...refusals(...keyed, 404, 410) },
   },
 ];

@@ -10,6 +10,8 @@ export interface Config {
   /** Undefined: 8000 if it is free, else the next free one. 0: any free one. */
   readonly port: number | undefined;
   readonly host: string;
+  /** Where it says how it is, and what it measures. Port undefined: the usual one of the role. */
+  readonly health: { readonly host: string; readonly port: number | undefined };
   /** The first API key, where one is given from outside. */
   readonly apiKey: string | undefined;
   /** What may run at once, as far as it does not follow from the machine. */
@@ -29,6 +31,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     homePath: homePath(env),
     port: wholeNumber(env, 'HARBOR_PORT', 0, 65_535),
     host: env['HARBOR_HOST'] || '127.0.0.1',
+    health: {
+      host: env['HARBOR_HEALTH_HOST'] || '127.0.0.1',
+      port: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
+    },
     apiKey: apiKey(env),
     capacity: {
       running: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000),
@@ -70,15 +76,9 @@ function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return file ? readSecretFile(`${name}_FILE`, file) : given;
 }
 
-/** Port of the `harbor interceptor`s, as sandboxes know it; and where a worker or an interceptor says how it is. */
-export function rolePorts(env: NodeJS.ProcessEnv): {
-  readonly interceptor: number;
-  readonly health: number | undefined;
-} {
-  return {
-    interceptor: wholeNumber(env, 'HARBOR_INTERCEPTOR_PORT', 1, 65_535) ?? 8788,
-    health: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
-  };
+/** Port of the `harbor interceptor`s, as sandboxes know it. */
+export function roleInterceptorPort(env: NodeJS.ProcessEnv): number {
+  return wholeNumber(env, 'HARBOR_INTERCEPTOR_PORT', 1, 65_535) ?? 8788;
 }
 
 function readSecretFile(name: string, file: string): string {

@@ -13,6 +13,8 @@ const healthSchema = z.object({
   hosts: z.array(z.string()),
   missingHosts: z.array(z.string()),
   openCalls: z.int(),
+  memoryBytes: z.int(),
+  cpuSeconds: z.number(),
   journal: z.string(),
 });
 type InterceptorHealth = z.infer<typeof healthSchema>;

@@ -105,6 +105,8 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
       hosts: listeners.hosts,
       missingHosts: publicHosts.filter((host) => !listeners.hosts.includes(host)),
       openCalls: calls.size,
+      memoryBytes: process.memoryUsage.rss(),
+      cpuSeconds: cpuSeconds(),
       journal: journal.name,
     }),
   });
@@ -121,4 +123,9 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   await writeState(directory, state);
   held.defer(() => removeState(directory));
   return state;
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

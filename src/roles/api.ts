@@ -1,19 +1,28 @@
 import { join } from 'node:path';
 import { agentRegistry } from '../agents/registry.ts';
-import { createApi } from '../api/app.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { measureStore } from '../metrics/store-metrics.ts';
 import { aborted } from './aborted.ts';
 import { capacityOf, unknownProvider } from '../model/capacity.ts';
-import { closed, listen } from './listen.ts';
+import { serveHealth } from './health-server.ts';
 import { connectTemporal, openRoleStore, type RoleOptions } from './role.ts';
+import { serveApi } from './serve-api.ts';
 
 /** `harbor api`: serves HTTP, and nothing else. Any number of them serve the same rollouts. */
 export async function runApi(options: RoleOptions): Promise<void> {
   const { config, logger, onReady, signal } = options;
   await using held = new AsyncDisposableStack();
-  const store = await openRoleStore(options, held);
+  const metrics = createMetrics();
+  const store = await openRoleStore(options, metrics, held);
+  measureStore(store.figures, metrics);
   if (config.apiKey !== undefined) await store.apiKeys.add(config.apiKey, 'default', 'first');
   const { client } = await connectTemporal(options, held);
-  const app = createApi({
+  const check = async () => {
+    if (signal.aborted) throw new Error('it is about to end');
+    await Promise.all([store.apiKeys.organizationOf(''), client.workflowService.getSystemInfo({})]);
+  };
+  const health = await serveHealth({ ...config.health, usualPort: 8793, mayMove: true, check, metrics }, held);
+  const deps = {
     store,
     agents: agentRegistry,
     client,
@@ -21,10 +30,8 @@ export async function runApi(options: RoleOptions): Promise<void> {
     uploadsFolder: join(config.homePath, 'uploads'),
     isDraining: () => signal.aborted,
     logger,
-  });
-  const { server, url } = await listen(app, config);
-  // Callers whose answers are cut come back and find their rollouts by id, at another process.
-  held.defer(() => closed(server));
-  onReady({ url });
+  };
+  const { url } = await serveApi({ config, deps, metrics }, held);
+  onReady({ url, metrics: `${health.url}/metrics` });
   await aborted(signal);
 }

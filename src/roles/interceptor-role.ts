@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { rolePorts } from '../config.ts';
+import type { Registry } from 'prom-client';
+import { roleInterceptorPort } from '../config.ts';
 import { stopChild } from '../embedded/child.ts';
 import { createFile, readIfThere } from '../embedded/files.ts';
 import { type Home, lockHome, openHome } from '../embedded/home.ts';
@@ -14,6 +15,9 @@ import { GrantKeeper } from '../interceptor/grant-keeper.ts';
 import { grantListener } from '../interceptor/grant-listener.ts';
 import { journalDirectory } from '../interceptor/main.ts';
 import { Projector } from '../interceptor/projector.ts';
+import { meteredSink } from '../metrics/call-metrics.ts';
+import { measureInterceptor } from '../metrics/interceptor-metrics.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import type { HarborError } from '../model/errors.ts';
 import type { Store } from '../store/store.ts';
 import { aborted } from './aborted.ts';
@@ -36,7 +40,6 @@ export async function runInterceptorRole(options: RoleOptions): Promise<void> {
   const home = await openHome(env['HARBOR_INTERCEPTOR_DIR'] || join(config.homePath, 'interceptor-role'), installation);
   const lock = await lockHome(home.path, signal);
   held.defer(() => lock.release());
-  const ports = rolePorts(env);
   // Before anything is started, and closed again: `dropKeys` may put another process in this one's place.
   await checkStore(options);
   const url = `http://127.0.0.1:${await supervisorPort(home)}`;
@@ -46,7 +49,7 @@ export async function runInterceptorRole(options: RoleOptions): Promise<void> {
     program,
     hosts,
     env,
-    supervised: { url, port: ports.interceptor },
+    supervised: { url, port: roleInterceptorPort(env) },
     signal,
   });
   if (llmKeyNames(env).length > 0) {
@@ -65,25 +68,27 @@ export async function runInterceptorRole(options: RoleOptions): Promise<void> {
     await watched;
     await stopChild(home, interceptorName);
   });
-  const store = await openRoleStore(options, held);
-  const keeper = await keep(options, { home, store, adminPort: interceptor.adminPort, url }, held);
+  const metrics = createMetrics();
+  const store = await openRoleStore(options, metrics, held);
+  const keeper = await keep(options, { home, store, metrics, adminPort: interceptor.adminPort, url }, held);
   const check = async () => {
     if (signal.aborted) throw new Error('it is about to end');
     if (!keeper.isWell) throw new Error('the interceptor has no lease');
   };
-  const health = await serveHealth({ host: config.host, port: ports.health ?? 8792, check }, held);
-  onReady(health);
+  const { url: healthUrl } = await serveHealth({ ...config.health, usualPort: 8792, check, metrics }, held);
+  onReady({ url: healthUrl, metrics: `${healthUrl}/metrics` });
   await aborted(signal);
 }
 
 async function checkStore(options: RoleOptions): Promise<void> {
   await using held = new AsyncDisposableStack();
-  await openRoleStore(options, held);
+  await openRoleStore(options, createMetrics(), held);
 }
 
 interface Kept {
   readonly home: Home;
   readonly store: Store;
+  readonly metrics: Registry;
   readonly adminPort: number;
   /** Of the listener for the questions of the process that streams. */
   readonly url: string;
@@ -92,19 +97,20 @@ interface Kept {
 /** Starts projector, listener and keeper; they end in the opposite order. */
 async function keep(
   { logger }: RoleOptions,
-  { home, store, adminPort, url }: Kept,
+  { home, store, metrics, adminPort, url }: Kept,
   held: AsyncDisposableStack,
 ): Promise<GrantKeeper> {
   const { secret: installationSecret } = home.installation;
   const onError = (error: HarborError) => logger.error({ err: error }, error.message);
   const projector = new Projector({
     directory: journalDirectory(home.files.interceptor),
-    sink: store.calls,
+    sink: meteredSink(store.calls, metrics),
     blobs: store.blobs,
     onError,
   });
   const interceptor = await nameOf(home);
   const admin = interceptorAdmin({ adminPort, installationSecret, patienceMs: adminPatienceMs });
+  measureInterceptor(admin, metrics);
   const keeper = new GrantKeeper({ interceptor, grants: store.grants, admin, projector, onError });
   const ending = new AbortController();
   const running = [projector.run(ending.signal), keeper.run(ending.signal)];

@@ -7,11 +7,13 @@ import { environment, harborProgram } from './server.ts';
 
 export interface RoleProcess {
   readonly url: string;
+  /** Where it is scraped. */
+  readonly metrics: string;
   /** Sends a signal to the process alone and waits for its end. */
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
-const readySchema = z.object({ url: z.string() });
+const readySchema = z.object({ url: z.string(), metrics: z.string() });
 
 /** A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. */
 export async function startRole(
@@ -20,7 +22,7 @@ export async function startRole(
   more: Readonly<Record<string, string>>,
 ): Promise<RoleProcess> {
   const child: ChildProcess = spawn(harborProgram, [role], {
-    env: environment(home, { HARBOR_HEALTH_PORT: '0', ...more }),
+    env: environment(home, more),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');
@@ -36,7 +38,7 @@ export async function startRole(
     }),
   ]);
   return {
-    url: parseJson(line, readySchema).url,
+    ...parseJson(line, readySchema),
     async end(signal) {
       child.kill(signal);
       await exited;

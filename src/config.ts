@@ -14,6 +14,8 @@ export interface Config {
   readonly health: { readonly host: string; readonly port: number | undefined };
   /** The first API key, where one is given from outside. */
   readonly apiKey: string | undefined;
+  /** How a role that was told to end goes about it. */
+  readonly drain: DrainSettings;
   /** What may run at once, as far as it does not follow from the machine. */
   readonly capacity: CapacitySettings;
   /** How much is kept. */
@@ -21,6 +23,13 @@ export interface Config {
   readonly logLevel: string;
   /** A Postgres database. Undefined: the embedded one, in the data folder. */
   readonly databaseUrl: string | undefined;
+}
+
+export interface DrainSettings {
+  /** Milliseconds for which it still serves and is not ready: until load balancers have seen it. */
+  readonly pauseMs: number;
+  /** Milliseconds that what is open then may take to its end. Undefined: what suits the role. */
+  readonly graceMs: number | undefined;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -36,6 +45,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       port: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
     },
     apiKey: apiKey(env),
+    drain: {
+      pauseMs: (wholeNumber(env, 'HARBOR_DRAIN_PAUSE_S', 0, 3600) ?? 0) * 1000,
+      graceMs: milliseconds(wholeNumber(env, 'HARBOR_DRAIN_GRACE_S', 0, 86_400)),
+    },
     capacity: {
       running: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000),
       starting: wholeNumber(env, 'HARBOR_MAX_STARTING', 1, 1000),
@@ -97,6 +110,10 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, least: number, most: 
     throw invalid(name, `must be a whole number from ${least} to ${most}, and is "${text}"`);
   }
   return value;
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 /** In bytes. */

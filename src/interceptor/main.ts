@@ -97,6 +97,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   });
   admin = adminListener({
     ...parts,
+    drain: () => listeners.drain(),
     describe: () => ({
       status: 'ok',
       pid,
@@ -105,6 +106,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
       hosts: listeners.hosts,
       missingHosts: publicHosts.filter((host) => !listeners.hosts.includes(host)),
       openCalls: calls.size,
+      isDrained: listeners.isDrained,
       memoryBytes: process.memoryUsage.rss(),
       cpuSeconds: cpuSeconds(),
       journal: journal.name,

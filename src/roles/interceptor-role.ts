@@ -20,7 +20,8 @@ import { measureInterceptor } from '../metrics/interceptor-metrics.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import type { HarborError } from '../model/errors.ts';
 import type { Store } from '../store/store.ts';
-import { aborted } from './aborted.ts';
+import { toldToEnd } from './drain.ts';
+import { drainStreams, type Kept, leave } from './interceptor-leave.ts';
 import { serveHealth } from './health-server.ts';
 import { openRoleStore, readRoleInstallation, type RoleOptions } from './role.ts';
 import { program } from './program.ts';
@@ -28,13 +29,16 @@ import { program } from './program.ts';
 /** Milliseconds that the process that streams may take for an answer before this round of the keeper has failed. */
 const adminPatienceMs = 1000;
 
+/** Milliseconds that streams get when this process shall end: a long answer of a model that thinks. */
+const usualGraceMs = 300_000;
+
 /**
  * `harbor interceptor`: supervises the process that streams, which has LLM keys and no database. This one has the
  * database and no keys: it answers what that one asks, keeps its lease, and brings its journal into the store. Its folder,
  * HARBOR_INTERCEPTOR_DIR, is its own and outlives it: the next start on it projects what the one before left.
  */
 export async function runInterceptorRole(options: RoleOptions): Promise<void> {
-  const { config, env, logger, onReady, signal } = options;
+  const { config, env, logger, onReady, signal, hurry } = options;
   await using held = new AsyncDisposableStack();
   const installation = readRoleInstallation(env);
   const home = await openHome(env['HARBOR_INTERCEPTOR_DIR'] || join(config.homePath, 'interceptor-role'), installation);
@@ -63,21 +67,28 @@ export async function runInterceptorRole(options: RoleOptions): Promise<void> {
     (event) => logger.warn(event, `child process ${event.kind}`),
     watching.signal,
   );
-  held.defer(async () => {
+  const stopStreaming = async () => {
     watching.abort();
     await watched;
     await stopChild(home, interceptorName);
-  });
+  };
+  held.defer(stopStreaming);
   const metrics = createMetrics();
   const store = await openRoleStore(options, metrics, held);
-  const keeper = await keep(options, { home, store, metrics, adminPort: interceptor.adminPort, url }, held);
+  const kept = await keep(options, { home, store, metrics, adminPort: interceptor.adminPort, url }, held);
   const check = async () => {
     if (signal.aborted) throw new Error('it is about to end');
-    if (!keeper.isWell) throw new Error('the interceptor has no lease');
+    if (!kept.keeper.isWell) throw new Error('the interceptor has no lease');
   };
   const { url: healthUrl } = await serveHealth({ ...config.health, usualPort: 8792, check, metrics }, held);
+  // Before keeper and projector end: what is open may still be revoked, and its calls are to come into the store.
+  held.defer(async () => {
+    await drainStreams(kept.admin, config.drain.graceMs ?? usualGraceMs, hurry);
+    await stopStreaming();
+    await leave(kept, { home, store, hurry, logger });
+  });
   onReady({ url: healthUrl, metrics: `${healthUrl}/metrics` });
-  await aborted(signal);
+  await toldToEnd(options, config.drain);
 }
 
 async function checkStore(options: RoleOptions): Promise<void> {
@@ -85,7 +96,7 @@ async function checkStore(options: RoleOptions): Promise<void> {
   await openRoleStore(options, createMetrics(), held);
 }
 
-interface Kept {
+interface KeepParts {
   readonly home: Home;
   readonly store: Store;
   readonly metrics: Registry;
@@ -97,9 +108,9 @@ interface Kept {
 /** Starts projector, listener and keeper; they end in the opposite order. */
 async function keep(
   { logger }: RoleOptions,
-  { home, store, metrics, adminPort, url }: Kept,
+  { home, store, metrics, adminPort, url }: KeepParts,
   held: AsyncDisposableStack,
-): Promise<GrantKeeper> {
+): Promise<Kept> {
   const { secret: installationSecret } = home.installation;
   const onError = (error: HarborError) => logger.error({ err: error }, error.message);
   const projector = new Projector({
@@ -125,7 +136,7 @@ async function keep(
     server.close();
     server.closeAllConnections();
   });
-  return keeper;
+  return { interceptor, keeper, projector, admin };
 }
 
 /** Made once for each folder: the store knows by it what lies in the folder's journals. */

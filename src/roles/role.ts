@@ -10,18 +10,17 @@ import { HarborError, invalid } from '../model/errors.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { createStore, type Store } from '../store/store.ts';
+import type { Ending } from './drain.ts';
 import { openMeasuredPostgres } from './open-database.ts';
 import { installTemporalLogger } from './worker.ts';
 
 /** What `harbor api`, `worker` and `interceptor` are started with. */
-export interface RoleOptions {
+export interface RoleOptions extends Ending {
   readonly config: Config;
   readonly env: NodeJS.ProcessEnv;
   readonly logger: Logger;
   /** Told once, when it serves; `metrics` is where it is scraped. */
   readonly onReady: (info: { readonly url: string; readonly metrics: string }) => void;
-  /** Ends it. */
-  readonly signal: AbortSignal;
 }
 
 /** Who all processes with one HARBOR_SECRET are together. */

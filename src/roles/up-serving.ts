@@ -41,7 +41,7 @@ export interface UpServing {
 
 /** Brings up projector, worker and API, in the order in which they need each other. */
 export async function serveUp(
-  { config, env, logger, signal: stopping }: Omit<RoleOptions, 'onReady'>,
+  { config, env, logger, signal: stopping }: Omit<RoleOptions, 'onReady' | 'hurry'>,
   { home, store, metrics, provider, interceptor, temporalAddress }: UpParts,
   held: AsyncDisposableStack,
 ): Promise<UpServing> {
@@ -103,7 +103,7 @@ export async function serveUp(
   );
   const health = await serveHealth({ ...config.health, usualPort: 8793, mayMove: true, check, metrics }, held);
   const apiDeps = { ...deps, uploadsFolder: join(home.path, 'uploads'), isDraining: () => stopping.aborted };
-  const { url } = await serveApi({ config, deps: apiDeps, metrics }, held);
+  const { url } = await serveApi({ config, deps: apiDeps, metrics, graceMs: 0, hurry: stopping }, held);
   return {
     url,
     metrics: `${health.url}/metrics`,

@@ -51,12 +51,13 @@ export async function runWorkerRole(options: RoleOptions): Promise<void> {
     installationSecret: secret,
     metrics,
   });
-  held.defer(() => worker.stop());
   const check = async () => {
     if (signal.aborted) throw new Error('it is about to end');
     await Promise.all([store.apiKeys.organizationOf(''), provider.health(signal)]);
   };
   const { url } = await serveHealth({ ...config.health, usualPort: 8791, check, metrics }, held);
+  // Its answers last until the work has been let go of.
+  held.defer(() => worker.stop());
   onReady({ url, metrics: `${url}/metrics` });
   await Promise.race([worker.done, aborted(signal)]);
   if (!signal.aborted) throw new Error('the worker stopped');

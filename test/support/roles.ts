@@ -9,8 +9,14 @@ export interface RoleProcess {
   readonly url: string;
   /** Where it is scraped. */
   readonly metrics: string;
+  /** Sends a signal to the process alone. */
+  kill(signal: NodeJS.Signals): void;
   /** Sends a signal to the process alone and waits for its end. */
   end(signal: NodeJS.Signals): Promise<void>;
+  /** Its exit code, once it has ended; null where a signal ended it. */
+  readonly ended: Promise<number | null>;
+  /** All that it has logged. */
+  said(): string;
 }
 
 const readySchema = z.object({ url: z.string(), metrics: z.string() });
@@ -39,6 +45,9 @@ export async function startRole(
   ]);
   return {
     ...parseJson(line, readySchema),
+    ended: exited.then(([code]) => (typeof code === 'number' ? code : null)),
+    said: () => said,
+    kill: (signal) => void child.kill(signal),
     async end(signal) {
       child.kill(signal);
       await exited;

@@ -82,6 +82,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
       },
       offset,
       follow,
+      ending: deps.ending,
     });
   });
 

@@ -10,8 +10,12 @@ export interface Config {
   /** Undefined: 8000 if it is free, else the next free one. 0: any free one. */
   readonly port: number | undefined;
   readonly host: string;
+  /** Where it says how it is, and what it measures. Port undefined: the usual one of the role. */
+  readonly health: { readonly host: string; readonly port: number | undefined };
   /** The first API key, where one is given from outside. */
   readonly apiKey: string | undefined;
+  /** How a role that was told to end goes about it. */
+  readonly drain: DrainSettings;
   /** What may run at once, as far as it does not follow from the machine. */
   readonly capacity: CapacitySettings;
   /** How much is kept. */
@@ -19,6 +23,13 @@ export interface Config {
   readonly logLevel: string;
   /** A Postgres database. Undefined: the embedded one, in the data folder. */
   readonly databaseUrl: string | undefined;
+}
+
+export interface DrainSettings {
+  /** Milliseconds for which it still serves and is not ready: until load balancers have seen it. */
+  readonly pauseMs: number;
+  /** Milliseconds that what is open then may take to its end. Undefined: what suits the role. */
+  readonly graceMs: number | undefined;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -29,7 +40,15 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     homePath: homePath(env),
     port: wholeNumber(env, 'HARBOR_PORT', 0, 65_535),
     host: env['HARBOR_HOST'] || '127.0.0.1',
+    health: {
+      host: env['HARBOR_HEALTH_HOST'] || '127.0.0.1',
+      port: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
+    },
     apiKey: apiKey(env),
+    drain: {
+      pauseMs: (wholeNumber(env, 'HARBOR_DRAIN_PAUSE_S', 0, 3600) ?? 0) * 1000,
+      graceMs: milliseconds(wholeNumber(env, 'HARBOR_DRAIN_GRACE_S', 0, 86_400)),
+    },
     capacity: {
       running: wholeNumber(env, 'HARBOR_MAX_RUNNING', 1, 1000),
       starting: wholeNumber(env, 'HARBOR_MAX_STARTING', 1, 1000),
@@ -74,15 +93,9 @@ function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return file ? readSecretFile(`${name}_FILE`, file) : given;
 }
 
-/** Port of the `harbor interceptor`s, as sandboxes know it; and where a worker or an interceptor says how it is. */
-export function rolePorts(env: NodeJS.ProcessEnv): {
-  readonly interceptor: number;
-  readonly health: number | undefined;
-} {
-  return {
-    interceptor: wholeNumber(env, 'HARBOR_INTERCEPTOR_PORT', 1, 65_535) ?? 8788,
-    health: wholeNumber(env, 'HARBOR_HEALTH_PORT', 0, 65_535),
-  };
+/** Port of the `harbor interceptor`s, as sandboxes know it. */
+export function roleInterceptorPort(env: NodeJS.ProcessEnv): number {
+  return wholeNumber(env, 'HARBOR_INTERCEPTOR_PORT', 1, 65_535) ?? 8788;
 }
 
 function readSecretFile(name: string, file: string): string {
@@ -101,6 +114,10 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, least: number, most: 
     throw invalid(name, `must be a whole number from ${least} to ${most}, and is "${text}"`);
   }
   return value;
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 /** In bytes. */

@@ -15,5 +15,7 @@ export interface ApiDeps {
   readonly uploadsFolder: string;
   /** Whether this process is about to end and wants no more requests. Default: never. */
   readonly isDraining?: () => boolean;
+  /** Ends what would go on for long and can be taken up at another process. Default: never. */
+  readonly ending?: AbortSignal;
   readonly logger: Logger;
 }

@@ -4,7 +4,7 @@ import type { Response } from 'express';
 import type { EventResponse } from '../model/event-responses.ts';
 import type { RolloutEvent } from '../model/event.ts';
 import type { Store } from '../store/store.ts';
-import { untilClosed } from './input.ts';
+import { untilEnding } from './input.ts';
 
 /** Events that are read at once. */
 export const eventPage = 500;
@@ -25,8 +25,14 @@ export const presentEvent = ({ seq, attempt, at, content }: RolloutEvent): Event
  * events: `id` is the place, `event` the type, `data` the whole event, so that a client that reads nothing but `data` misses
  * nothing.
  */
-export async function streamEvents(response: Response, store: Store, rolloutId: string, after: number): Promise<void> {
-  const gone = untilClosed(response);
+export async function streamEvents(
+  response: Response,
+  store: Store,
+  rolloutId: string,
+  after: number,
+  ending?: AbortSignal,
+): Promise<void> {
+  const gone = untilEnding(response, ending);
   response.status(200).set({
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',

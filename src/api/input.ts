@@ -82,6 +82,20 @@ export const flag = z
   .enum(['0', '1', 'false', 'true'], 'must be 0 or 1')
   .transform((text) => text === '1' || text === 'true');
 
+/**
+ * As {@link untilClosed}, for an answer that its caller can take up again elsewhere: `ending` cuts it, so that nobody
+ * takes its end for the end of what it tells of.
+ */
+export function untilEnding(response: Response, ending: AbortSignal | undefined): AbortSignal {
+  const gone = untilClosed(response);
+  if (!ending) return gone;
+  const cut = () => response.destroy();
+  if (ending.aborted) cut();
+  ending.addEventListener('abort', cut, { once: true });
+  gone.addEventListener('abort', () => ending.removeEventListener('abort', cut), { once: true });
+  return AbortSignal.any([gone, ending]);
+}
+
 /** Ends when the one who asked has hung up, which may have been before. */
 export function untilClosed(response: Response): AbortSignal {
   const gone = new AbortController();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { LogStore } from '../store/logs.ts';
-import { untilClosed } from './input.ts';
+import { untilClosed, untilEnding } from './input.ts';
 
 export interface LogStreamOptions {
   readonly logs: LogStore;
@@ -12,6 +12,8 @@ export interface LogStreamOptions {
   readonly isOver: () => Promise<boolean>;
   readonly offset: number;
   readonly follow: boolean;
+  /** Ends the following of a log: the reader goes on at another process. */
+  readonly ending?: AbortSignal | undefined;
 }
 
 /** Milliseconds between looks at a log that has nothing new: soon for one that moves, seldom for one that rests. */
@@ -21,9 +23,9 @@ const longestPauseMs = 1000;
 /** Answers with a log from a byte on; with `follow`, as it grows, until it is over or the reader has gone. */
 export async function streamLog(
   response: Response,
-  { logs, logId, isOver, offset, follow }: LogStreamOptions,
+  { logs, logId, isOver, offset, follow, ending }: LogStreamOptions,
 ): Promise<void> {
-  const gone = untilClosed(response);
+  const gone = follow ? untilEnding(response, ending) : untilClosed(response);
   response.status(200).set({
     'content-type': 'text/plain; charset=utf-8',
     'cache-control': 'no-store',

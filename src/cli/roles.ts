@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
+import { endedBySignals } from './ending.ts';
 import type { RoleOptions } from '../roles/role.ts';
 
 type Run = (options: RoleOptions) => Promise<void>;
@@ -32,14 +33,12 @@ export function register(program: Command): void {
       .action(async () => {
         const config = readConfig(process.env);
         const run = await load();
-        const stop = new AbortController();
-        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
         await run({
           config,
           env: process.env,
           logger: createLogger(name, config.logLevel),
           onReady: (info) => process.stdout.write(`${JSON.stringify(info)}\n`),
-          signal: stop.signal,
+          ...endedBySignals(),
         });
       });
   }

@@ -22,8 +22,8 @@ export function register(program: Command): void {
         progress: showProgress(process.stderr),
         logger: createLogger('up', config.logLevel),
         signal: stop.signal,
-        onReady: ({ url, temporalUi, apiKeyFile }) =>
-          process.stdout.write(`${JSON.stringify({ url, docs: `${url}/docs`, temporalUi, apiKeyFile })}\n`),
+        onReady: ({ url, temporalUi, apiKeyFile, metrics }) =>
+          process.stdout.write(`${JSON.stringify({ url, docs: `${url}/docs`, temporalUi, apiKeyFile, metrics })}\n`),
       });
     });
 }

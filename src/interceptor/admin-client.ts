@@ -13,6 +13,9 @@ const healthSchema = z.object({
   hosts: z.array(z.string()),
   missingHosts: z.array(z.string()),
   openCalls: z.int(),
+  isDrained: z.boolean(),
+  memoryBytes: z.int(),
+  cpuSeconds: z.number(),
   journal: z.string(),
 });
 type InterceptorHealth = z.infer<typeof healthSchema>;
@@ -25,6 +28,8 @@ export interface InterceptorAdmin {
   revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<Revocation>;
   /** Lets what it was told hold until a moment of the machine's monotonic clock. */
   renewLease(untilMs: number, signal: AbortSignal): Promise<void>;
+  /** From here on it takes no new connection, and goes on with the calls that are open. Idempotent; answers how it is. */
+  drain(signal: AbortSignal): Promise<InterceptorHealth>;
   health(signal: AbortSignal): Promise<InterceptorHealth>;
 }
 
@@ -56,6 +61,9 @@ export function interceptorAdmin(options: AdminClientOptions): InterceptorAdmin 
     },
     async renewLease(untilMs, signal) {
       await call('PUT', '/lease', JSON.stringify({ untilMs }), signal);
+    },
+    async drain(signal) {
+      return parseJson(await call('PUT', '/drain', undefined, signal), healthSchema, 'health');
     },
     async health(signal) {
       return parseJson(await call('GET', '/healthz', undefined, signal), healthSchema, 'health');

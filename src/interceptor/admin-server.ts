@@ -20,6 +20,8 @@ export interface AdminParts {
   readonly calls: OpenCalls;
   readonly lease: Lease;
   readonly onError: (error: HarborError) => void;
+  /** Takes nothing new from here on. */
+  readonly drain: () => void;
   /** For whoever asks how it is. */
   readonly describe: () => JsonObject;
 }
@@ -29,7 +31,7 @@ interface Answer {
   readonly body: JsonObject;
 }
 
-/** What the workers of this machine talk to: grants, revocations, health. */
+/** What the workers of this machine, or its supervisor, talk to: grants, revocations, health, drain. */
 export function adminListener(parts: AdminParts): RequestListener {
   return (request, response) => {
     answer(parts, request).then(
@@ -46,6 +48,10 @@ async function answer(parts: AdminParts, request: IncomingMessage): Promise<Answ
   }
   if (method === 'GET' && url === '/healthz') return { status: 200, body: parts.describe() };
   if (method === 'PUT' && url === '/grants') return putGrant(parts, request);
+  if (method === 'PUT' && url === '/drain') {
+    parts.drain();
+    return { status: 200, body: parts.describe() };
+  }
   if (method === 'PUT' && url === '/lease') return renewLease(parts, request);
   const attempt = method === 'DELETE' ? attemptOfPath(url) : undefined;
   if (attempt) return revoke(parts, attempt);

@@ -21,6 +21,9 @@ const lookMs = 100;
 const beatMs = 2_000;
 /** Milliseconds by which the interceptor's lease ends before others count it as over: the time to cut what streams. */
 const marginMs = 2_000;
+/** Milliseconds between removals of old grants, and for how long a revoked one is kept: no worker comes back that late. */
+const pruneMs = 3600 * 1000;
+const keptMs = 30 * 24 * 3600 * 1000;
 /** Milliseconds after an error. */
 const retryMs = 500;
 
@@ -32,6 +35,7 @@ export class GrantKeeper {
   private readonly options: GrantKeeperOptions;
   private readonly draining = new Set<string>();
   private lastBeatMs = -Infinity;
+  private lastPruneMs = -Infinity;
   private failing = false;
 
   constructor(options: GrantKeeperOptions) {
@@ -64,6 +68,10 @@ export class GrantKeeper {
       if (isDue) {
         await admin.renewLease(nowMs + leaseSeconds * 1000 - marginMs, signal);
         this.lastBeatMs = nowMs;
+      }
+      if (nowMs - this.lastPruneMs >= pruneMs) {
+        await grants.prune(new Date(Date.now() - keptMs));
+        this.lastPruneMs = nowMs;
       }
       this.failing = false;
       return true;

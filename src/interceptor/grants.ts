@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readIfThere, replaceFile } from '../embedded/files.ts';
@@ -10,6 +10,8 @@ import type { AttemptRef } from './tokens.ts';
 
 /** Milliseconds after which a revocation is forgotten: no attempt's worker comes back that late. */
 const revocationKeptMs = 30 * 24 * 3600 * 1000;
+
+const fileName = 'grants.jsonl';
 
 const lineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('grant'), grant: grantSchema }),
@@ -34,7 +36,7 @@ export class GrantBook {
 
   /** Reads the file and writes it anew without what is dead. Only one process may have it open. */
   static async open(directory: string): Promise<GrantBook> {
-    const path = join(directory, 'grants.jsonl');
+    const path = join(directory, fileName);
     const { grants, revocations } = await readLines(path);
     const lines = [
       ...Array.from(grants.values(), (grant): Line => ({ type: 'grant', grant })),
@@ -83,6 +85,11 @@ export class GrantBook {
       });
     }
   }
+}
+
+/** Forgets all grants, of an interceptor that does not run: it asks anew for each. */
+export async function forgetGrants(directory: string): Promise<void> {
+  await rm(join(directory, fileName), { force: true });
 }
 
 /** The line break comes first: what a full disk left of an earlier line then does not spoil this one. */

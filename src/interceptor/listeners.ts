@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type RequestListener, type Server, createServer } from 'node:http';
+import { type RequestListener, type Server, type ServerResponse, createServer } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import { hasCode } from '../embedded/files.ts';
 import { HarborError } from '../model/errors.ts';
 
@@ -17,6 +18,8 @@ export interface ListenersOptions {
 const addressRetryMs = 1000;
 /** Milliseconds that an idle connection is kept: longer than clients keep theirs, so that it is they who close it. */
 const idleMs = 120_000;
+/** Milliseconds that a connection which no request has come over gets while no new ones are taken. */
+const silentMs = 2_000;
 /** Bytes of a request's headers. Agents describe themselves there at length. */
 const maxHeaderSize = 64 * 1024;
 
@@ -25,7 +28,10 @@ export class Listeners {
   private readonly options: ListenersOptions;
   private readonly servers = new Map<string, Server>();
   private timer: NodeJS.Timeout | undefined;
+  private draining: NodeJS.Timeout | undefined;
+  private readonly idle = new Set<Socket>();
   private closed = false;
+  private drained = false;
   private chosenPort: number;
 
   private constructor(options: ListenersOptions) {
@@ -49,19 +55,46 @@ export class Listeners {
     return this.chosenPort;
   }
 
+  /** Whether it takes nothing new, and what was open has ended. */
+  get isDrained(): boolean {
+    return this.drained;
+  }
+
   /** Where it listens now. */
   get hosts(): string[] {
     return [...this.servers.keys()];
+  }
+
+  /**
+   * Takes no new connections, closes each that there is once its answer is through, and leaves the rest to their end.
+   * Idempotent.
+   */
+  drain(): void {
+    if (this.draining) return;
+    this.closed = true;
+    clearTimeout(this.timer);
+    // Not as HTTP's servers close: they cut what has connected and has not come to send its request.
+    const closing = Array.from(
+      this.servers.values(),
+      (server) => new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve())),
+    );
+    void Promise.all(closing).then(() => (this.drained = true));
+    for (const socket of this.idle) socket.end();
+    this.draining = setInterval(() => {
+      for (const server of this.servers.values()) server.closeIdleConnections();
+    }, silentMs);
+    this.draining.unref();
   }
 
   /** Takes no new connections and cuts those that there are. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
+    clearInterval(this.draining);
     await Promise.all(
       Array.from(this.servers.values(), async (server) => {
-        const closed = once(server, 'close');
-        server.close();
+        // Told of it also where a drain has closed it before.
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
         server.closeAllConnections();
         await closed;
       }),
@@ -83,7 +116,10 @@ export class Listeners {
   }
 
   private async listen(host: string): Promise<void> {
-    const server = createServer({ maxHeaderSize, keepAliveTimeout: idleMs }, this.options.listener);
+    const server = createServer({ maxHeaderSize, keepAliveTimeout: idleMs }, (request, response) => {
+      this.track(request.socket, response);
+      this.options.listener(request, response);
+    });
     try {
       server.listen({ host, port: this.chosenPort, reusePort: this.options.sharesPort ?? false });
       await once(server, 'listening');
@@ -92,10 +128,21 @@ export class Listeners {
       throw toHarborError(error, this.chosenPort, host);
     }
     server.on('error', (error) => this.options.onError(toHarborError(error, this.chosenPort, host)));
+    server.on('connection', (socket: Socket) => socket.once('close', () => this.idle.delete(socket)));
     this.servers.set(host, server);
     const address = server.address();
     if (address !== null && typeof address === 'object') this.chosenPort = address.port;
     if (this.closed) server.close();
+  }
+
+  /** Knows which connections wait for their next request: those a drain may close without harm. */
+  private track(socket: Socket, response: ServerResponse): void {
+    this.idle.delete(socket);
+    if (this.draining) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      if (this.draining) socket.end();
+      else if (!socket.destroyed) this.idle.add(socket);
+    });
   }
 }
 

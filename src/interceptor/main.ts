@@ -97,6 +97,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   });
   admin = adminListener({
     ...parts,
+    drain: () => listeners.drain(),
     describe: () => ({
       status: 'ok',
       pid,
@@ -105,6 +106,9 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
       hosts: listeners.hosts,
       missingHosts: publicHosts.filter((host) => !listeners.hosts.includes(host)),
       openCalls: calls.size,
+      isDrained: listeners.isDrained,
+      memoryBytes: process.memoryUsage.rss(),
+      cpuSeconds: cpuSeconds(),
       journal: journal.name,
     }),
   });
@@ -121,4 +125,9 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   await writeState(directory, state);
   held.defer(() => removeState(directory));
   return state;
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

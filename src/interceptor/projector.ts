@@ -71,10 +71,23 @@ export class Projector {
    * processes count as ended. Rejects when the signal is aborted; errors on the way are repeated until they pass.
    */
   async drain({ journal, offset }: Revocation, signal: AbortSignal): Promise<void> {
-    const targets = new Map([[journal, offset]]);
-    for (const name of await this.list()) {
-      if (name < journal) targets.set(name, await sizeOf(journalPath(this.options.directory, name)));
+    await this.reach(new Map([[journal, offset], ...(await this.sizes((name) => name < journal))]), signal);
+  }
+
+  /** Resolves once all that is in the journals now is in the sink, for whose writers have ended. Rejects as {@link drain}. */
+  async drainAll(signal: AbortSignal): Promise<void> {
+    await this.reach(await this.sizes(() => true), signal);
+  }
+
+  private async sizes(isWanted: (journal: string) => boolean): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    for (const name of (await this.list()).filter(isWanted)) {
+      sizes.set(name, await sizeOf(journalPath(this.options.directory, name)));
     }
+    return sizes;
+  }
+
+  private async reach(targets: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const abort = () => {

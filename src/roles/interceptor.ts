@@ -11,7 +11,8 @@ import { invalid } from '../model/errors.ts';
 export async function runInterceptorProcess(env: NodeJS.ProcessEnv): Promise<void> {
   const logger = createLogger('interceptor', 'info');
   const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+  // Its guard passes on what it is sent, so that each comes twice.
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort());
   const { secret } = await readInstallation(required(env, 'HARBOR_INSTALLATION_SECRET_FILE'));
   const supervisorUrl = env['HARBOR_INTERCEPTOR_SUPERVISOR'];
   await runInterceptor(

@@ -2,32 +2,44 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { HarborError } from '../model/errors.ts';
 
-/** Where the existing Python client looks for its server when it is told nothing. */
-const usualPort = 8000;
+export interface ListenOptions {
+  readonly host: string;
+  /** Undefined: `usualPort`. 0: any free one. */
+  readonly port: number | undefined;
+  readonly usualPort: number;
+  /** Whether a free port will do where the usual one is taken. */
+  readonly mayMove: boolean;
+  /** The variable that chooses the port. */
+  readonly setting: string;
+}
 
-/**
- * Listens where it is told; where nothing is told, on the usual port or, if another program has that, on a free one. A
- * synchronous rollout is answered after up to hours, so no timer of the server may cut its connection.
- */
+/** A synchronous rollout is answered after up to hours, so no timer of the server may cut its connection. */
 export async function listen(
   listener: RequestListener,
-  { host, port }: { readonly host: string; readonly port: number | undefined },
+  { host, port, usualPort, mayMove, setting }: ListenOptions,
 ): Promise<{ readonly server: Server; readonly url: string }> {
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, listener);
-  const bound = await bind(server, host, port ?? usualPort, port === undefined);
+  const bound = await bind(server, { host, port: port ?? usualPort, mayMove: mayMove && port === undefined, setting });
   const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return { server, url: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}` };
 }
 
-async function bind(server: Server, host: string, port: number, mayMove: boolean): Promise<number> {
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly mayMove: boolean;
+  readonly setting: string;
+}
+
+async function bind(server: Server, { host, port, mayMove, setting }: Place): Promise<number> {
   try {
     server.listen({ host, port });
     await once(server, 'listening');
   } catch (error) {
-    if (mayMove && port !== 0) return bind(server, host, 0, false);
+    if (mayMove && port !== 0) return bind(server, { host, port: 0, mayMove: false, setting });
     throw new HarborError('internal', `cannot listen on ${host}:${port}`, {
       cause: error,
-      remedy: 'End what listens there, or set HARBOR_PORT to another port.',
+      remedy: `End what listens there, or set ${setting} to another port.`,
     });
   }
   const address = server.address();

@@ -3,24 +3,24 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { type Config, installationSecret } from '../config.ts';
 import type { Installation } from '../embedded/home.ts';
 import { HarborError, invalid } from '../model/errors.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { pendingMigrations } from '../store/migrate.ts';
-import { openPostgresDatabase } from '../store/postgres-database.ts';
 import { createStore, type Store } from '../store/store.ts';
+import type { Ending } from './drain.ts';
+import { openMeasuredPostgres } from './open-database.ts';
 import { installTemporalLogger } from './worker.ts';
 
 /** What `harbor api`, `worker` and `interceptor` are started with. */
-export interface RoleOptions {
+export interface RoleOptions extends Ending {
   readonly config: Config;
   readonly env: NodeJS.ProcessEnv;
   readonly logger: Logger;
-  /** Told once, when it serves. */
-  readonly onReady: (info: { readonly url: string }) => void;
-  /** Ends it. */
-  readonly signal: AbortSignal;
+  /** Told once, when it serves; `metrics` is where it is scraped. */
+  readonly onReady: (info: { readonly url: string; readonly metrics: string }) => void;
 }
 
 /** Who all processes with one HARBOR_SECRET are together. */
@@ -33,13 +33,14 @@ export function readRoleInstallation(env: NodeJS.ProcessEnv): Installation {
 }
 
 /** The store on DATABASE_URL, with blobs in HARBOR_HOME. Refuses one that lacks tables: it is not this process that makes them. */
-export async function openRoleStore({ config, logger }: RoleOptions, held: AsyncDisposableStack): Promise<Store> {
+export async function openRoleStore(
+  { config, logger }: RoleOptions,
+  metrics: Registry,
+  held: AsyncDisposableStack,
+): Promise<Store> {
   const url = config.databaseUrl;
   if (url === undefined) throw invalid('DATABASE_URL', 'is not set', '`harbor up` needs none.');
-  const db = openPostgresDatabase({
-    url,
-    onBroken: (error) => logger.warn({ err: error }, 'a connection to the database broke'),
-  });
+  const db = openMeasuredPostgres({ url, logger, metrics });
   held.defer(() => db.destroy());
   const pending = await pendingMigrations(db);
   if (pending.length > 0) {

@@ -1,10 +1,6 @@
 import { join } from 'node:path';
-import { Client } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import type { AttemptGate } from '../activities/deps.ts';
-import { agentRegistry } from '../agents/registry.ts';
-import { createApi } from '../api/app.ts';
+import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { stopChild } from '../embedded/child.ts';
 import { ensureEngine } from '../embedded/ensure-engine.ts';
@@ -23,23 +19,14 @@ import type { Progress } from '../embedded/progress.ts';
 import { superviseChild } from '../embedded/supervise.ts';
 import { ensureTemporal, temporalName } from '../embedded/temporal.ts';
 import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
-import { interceptorAdmin } from '../interceptor/admin-client.ts';
-import { journalDirectory } from '../interceptor/main.ts';
-import { Projector } from '../interceptor/projector.ts';
-import { mintToken } from '../interceptor/tokens.ts';
-import { capacityOf } from '../model/capacity.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
-import type { SandboxProvider } from '../sandboxes/provider.ts';
 import { fileBlobs } from '../store/file-blobs.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { aborted } from './aborted.ts';
-import { closed, listen } from './listen.ts';
 import { openMigratedDatabase } from './open-database.ts';
 import { program } from './program.ts';
-import { pauseSandboxes, removeUsedSandboxes, resumeSandboxes } from './sandboxes-at-rest.ts';
-import { prepareTemporal } from './temporal-setup.ts';
-import { startRolloutWorker } from './rollout-worker.ts';
-import { installTemporalLogger } from './worker.ts';
+import { serveUp } from './up-serving.ts';
 
 export interface UpOptions {
   readonly config: Config;
@@ -47,7 +34,7 @@ export interface UpOptions {
   readonly progress: Progress;
   readonly logger: Logger;
   /** Told once, when everything serves. */
-  readonly onReady: (info: ServerInfo) => void;
+  readonly onReady: (info: ServerInfo & { readonly metrics: string }) => void;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -87,9 +74,14 @@ export async function runUp(options: UpOptions): Promise<void> {
     if (child) await stopChild(home, temporalName);
   });
 
-  const store = await openStore(options, home, held);
+  const metrics = createMetrics();
+  const store = await openStore(options, home, metrics, held);
   await store.apiKeys.add(await ensureApiKey(home, config.apiKey), 'default', 'first');
-  const server = await serve(options, { home, store, provider, interceptor, temporalAddress: address }, held);
+  const server = await serveUp(
+    options,
+    { home, store, metrics, provider, interceptor, temporalAddress: address },
+    held,
+  );
   const info: ServerInfo = {
     pid: process.pid,
     url: server.url,
@@ -100,7 +92,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   };
   await writeServerInfo(home, info);
   held.defer(() => removeServerInfo(home));
-  options.onReady(info);
+  options.onReady({ ...info, metrics: server.metrics });
   await Promise.race([server.failed, aborted(signal)]);
 }
 
@@ -119,80 +111,13 @@ async function startSandboxSide({ env, progress, logger, signal }: UpOptions, ho
   return { provider, interceptor };
 }
 
-async function openStore({ config, logger }: UpOptions, home: Home, held: AsyncDisposableStack): Promise<Store> {
-  const db = await openMigratedDatabase({ url: config.databaseUrl, home: home.path, logger });
+async function openStore(
+  { config, logger }: UpOptions,
+  home: Home,
+  metrics: Registry,
+  held: AsyncDisposableStack,
+): Promise<Store> {
+  const db = await openMigratedDatabase({ url: config.databaseUrl, home: home.path, logger, metrics });
   held.defer(() => db.destroy());
   return createStore(db, fileBlobs(join(home.path, 'blobs')));
-}
-
-interface Parts {
-  readonly home: Home;
-  readonly store: Store;
-  readonly provider: SandboxProvider;
-  readonly interceptor: { readonly adminPort: number };
-  readonly temporalAddress: string;
-}
-
-interface Serving {
-  readonly url: string;
-  /** Rejects when a part dies of itself that nothing here brings back. */
-  readonly failed: Promise<never>;
-}
-
-/** Brings up projector, worker and API, in the order in which they need each other. */
-async function serve(
-  { config, env, logger, signal: stopping }: UpOptions,
-  { home, store, provider, interceptor, temporalAddress }: Parts,
-  held: AsyncDisposableStack,
-): Promise<Serving> {
-  const projector = new Projector({
-    directory: journalDirectory(home.files.interceptor),
-    sink: store.calls,
-    blobs: store.blobs,
-    onError: (error) => logger.error({ err: error }, error.message),
-  });
-  const projecting = new AbortController();
-  const projected = projector.run(projecting.signal);
-  held.defer(async () => {
-    projecting.abort();
-    await projected;
-  });
-
-  await resumeSandboxes({ store, provider, logger });
-  installTemporalLogger(logger);
-  const connection = await NativeConnection.connect({ address: temporalAddress });
-  held.defer(() => connection.close());
-  const client = new Client({ connection, namespace: env['TEMPORAL_NAMESPACE'] || 'default' });
-  await prepareTemporal(client);
-
-  const { secret } = home.installation;
-  const admin = interceptorAdmin({ adminPort: interceptor.adminPort, installationSecret: secret });
-  const gate: AttemptGate = {
-    token: (rolloutId, attempt) => mintToken(secret, rolloutId, attempt),
-    grant: (grant, signal) => admin.grant(grant, signal),
-    revoke: async (rolloutId, attempt, signal) => void (await admin.revoke(rolloutId, attempt, signal)),
-    revokeAndDrain: async (rolloutId, attempt, signal) =>
-      projector.drain(await admin.revoke(rolloutId, attempt, signal), signal),
-  };
-  const capacity = capacityOf(await provider.capacity(stopping), config.capacity);
-  const deps = { store, provider, agents: agentRegistry, client, capacity, logger };
-  const worker = await startRolloutWorker({
-    ...deps,
-    provider,
-    disk: config.disk,
-    gate,
-    connection,
-    env,
-    installationSecret: secret,
-  });
-  held.defer(async () => {
-    await pauseSandboxes({ store, provider, logger });
-    await removeUsedSandboxes({ store, provider, logger });
-  });
-  held.defer(() => worker.stop());
-
-  const app = createApi({ ...deps, uploadsFolder: join(home.path, 'uploads') });
-  const { server, url } = await listen(app, config);
-  held.defer(() => closed(server));
-  return { url, failed: worker.done.then(() => Promise.reject(new Error('the worker stopped'))) };
 }

@@ -1,7 +1,8 @@
 import { agentRegistry } from '../agents/registry.ts';
-import { rolePorts } from '../config.ts';
+import { roleInterceptorPort } from '../config.ts';
 import { findEngine } from '../embedded/engine.ts';
 import { storeGate } from '../interceptor/store-gate.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { HarborError } from '../model/errors.ts';
 import { capacityOf } from '../model/capacity.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
@@ -19,8 +20,8 @@ export async function runWorkerRole(options: RoleOptions): Promise<void> {
   const { config, env, logger, onReady, signal } = options;
   await using held = new AsyncDisposableStack();
   const { id, secret } = readRoleInstallation(env);
-  const ports = rolePorts(env);
-  const store = await openRoleStore(options, held);
+  const metrics = createMetrics();
+  const store = await openRoleStore(options, metrics, held);
   const { engine } = await findEngine(env, signal);
   if (!engine) {
     throw new HarborError('sandbox_failed', 'no container engine answers', {
@@ -30,7 +31,7 @@ export async function runWorkerRole(options: RoleOptions): Promise<void> {
   const provider = createDockerProvider({
     engine: engine.address,
     installation: id,
-    interceptorPort: ports.interceptor,
+    interceptorPort: roleInterceptorPort(env),
     logger,
   });
   await provider.start(signal);
@@ -48,14 +49,16 @@ export async function runWorkerRole(options: RoleOptions): Promise<void> {
     connection,
     env,
     installationSecret: secret,
+    metrics,
   });
-  held.defer(() => worker.stop());
   const check = async () => {
     if (signal.aborted) throw new Error('it is about to end');
     await Promise.all([store.apiKeys.organizationOf(''), provider.health(signal)]);
   };
-  const { url } = await serveHealth({ host: config.host, port: ports.health ?? 8791, check }, held);
-  onReady({ url });
+  const { url } = await serveHealth({ ...config.health, usualPort: 8791, check, metrics }, held);
+  // Its answers last until the work has been let go of.
+  held.defer(() => worker.stop());
+  onReady({ url, metrics: `${url}/metrics` });
   await Promise.race([worker.done, aborted(signal)]);
   if (!signal.aborted) throw new Error('the worker stopped');
 }

@@ -1,7 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, type LogLevel, type NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import {
+  type ActivityInterceptorsFactory,
+  DefaultLogger,
+  type LogLevel,
+  type NativeConnection,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../activities/index.ts';
+import type { WorkerLoad } from '../metrics/worker-metrics.ts';
 import { taskQueue } from '../model/ids.ts';
 
 /** Made by the build: every workflow, ready to run. */
@@ -18,16 +26,24 @@ export interface WorkerOptions {
   readonly activities: Activities;
   /** Activities at once: each running rollout needs one, and builds and closings come on top. */
   readonly activitySlots: number;
+  /** What measures activities. */
+  readonly meter: ActivityInterceptorsFactory;
 }
 
 export interface RunningWorker {
   /** Rejects when the worker dies of itself. */
   readonly done: Promise<void>;
+  load(): WorkerLoad;
   stop(): Promise<void>;
 }
 
 /** Runs workflows and activities from the task queue `harbor` until it is stopped. */
-export async function startWorker({ connection, activities, activitySlots }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({
+  connection,
+  activities,
+  activitySlots,
+  meter,
+}: WorkerOptions): Promise<RunningWorker> {
   const worker = await Worker.create({
     connection,
     taskQueue,
@@ -38,6 +54,7 @@ export async function startWorker({ connection, activities, activitySlots }: Wor
     // A cancel reaches an activity with the answer to its next heartbeat.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
+    interceptors: { activity: [meter] },
     shutdownGraceTime: 0,
     shutdownForceTime: `${shutdownSeconds} seconds`,
   });
@@ -45,6 +62,15 @@ export async function startWorker({ connection, activities, activitySlots }: Wor
   done.catch(() => {});
   return {
     done,
+    load() {
+      const status = worker.getStatus();
+      return {
+        activities: status.numInFlightActivities,
+        activitySlots,
+        workflowTasks: status.numInFlightWorkflowActivations,
+        cachedWorkflows: status.numCachedWorkflows,
+      };
+    },
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await done;

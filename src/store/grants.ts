@@ -36,6 +36,10 @@ export interface GrantStore {
   /** Attempts that the interceptor was told of, that were revoked since, and of which it has not said that all is done. */
   revokedLeases(interceptor: string): Promise<readonly RevokedLease[]>;
   acknowledge(interceptor: string, attempt: AttemptRef): Promise<void>;
+  /** The interceptor has ended, has forgotten what it was told, and its calls are in the store: nobody waits for it any more. */
+  leave(interceptor: string): Promise<void>;
+  /** Removes what was revoked before, and interceptors that have not been heard of since. Returns how many grants that were. */
+  prune(before: Date): Promise<number>;
   setDrained(interceptor: string, attempt: AttemptRef): Promise<void>;
 }
 
@@ -136,6 +140,37 @@ export function grantStore(db: Db): GrantStore {
         .execute();
       return rows.map(({ acknowledgedAt, ...attempt }) => ({ ...attempt, hasAcknowledged: acknowledgedAt !== null }));
     },
+
+    async leave(interceptor) {
+      await db.deleteFrom('grantLeases').where('interceptor', '=', interceptor).execute();
+    },
+
+    prune: (before) =>
+      db.transaction().execute(async (tx) => {
+        await tx
+          .deleteFrom('grantLeases')
+          .using('grants')
+          .whereRef('grants.rolloutId', '=', 'grantLeases.rolloutId')
+          .whereRef('grants.attempt', '=', 'grantLeases.attempt')
+          .where('revokedAt', '<', before)
+          .execute();
+        const { numDeletedRows } = await tx
+          .deleteFrom('grants')
+          .where('revokedAt', '<', before)
+          .executeTakeFirstOrThrow();
+        await tx
+          .deleteFrom('interceptors')
+          .where('seenAt', '<', before)
+          .where((eb) =>
+            eb.not(
+              eb.exists(
+                eb.selectFrom('grantLeases').select('interceptor').whereRef('interceptor', '=', 'interceptors.id'),
+              ),
+            ),
+          )
+          .execute();
+        return Number(numDeletedRows);
+      }),
 
     acknowledge: (interceptor, attempt) => set('acknowledgedAt', interceptor, attempt),
     setDrained: (interceptor, attempt) => set('drainedAt', interceptor, attempt),

@@ -11,6 +11,8 @@ export interface PostgresOptions {
   readonly patienceMs?: number;
   /** Told of each connection that breaks; nothing needs to be done about it. */
   readonly onBroken: (error: Error) => void;
+  /** Told how it went, each time that a connection was asked for. */
+  readonly onReach?: (reached: boolean) => void;
 }
 
 /** Milliseconds between looks whether the server is back. */
@@ -24,7 +26,7 @@ types.setTypeParser(pg.types.builtins.INT8, Number);
  * Connections to a Postgres that may be restarted at any time: who needs one while it is away waits a little. A statement
  * that a restart interrupts fails all the same, since nobody knows whether it was carried out.
  */
-export function postgresPool({ url, connections = 10, patienceMs = 5_000, onBroken }: PostgresOptions) {
+export function postgresPool({ url, connections = 10, patienceMs = 5_000, onBroken, onReach }: PostgresOptions) {
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -42,9 +44,13 @@ export function postgresPool({ url, connections = 10, patienceMs = 5_000, onBrok
       const deadline = Date.now() + patienceMs;
       for (;;) {
         try {
-          return await pool.connect();
+          const connection = await pool.connect();
+          onReach?.(true);
+          return connection;
         } catch (error) {
-          if (!isOutage(error) || Date.now() >= deadline) throw error;
+          if (!isOutage(error)) throw error;
+          onReach?.(false);
+          if (Date.now() >= deadline) throw error;
         }
         await sleep(lookMs);
       }

@@ -8,6 +8,7 @@ import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
 import { type EventStore, eventStore } from './events.ts';
+import { type FigureStore, figureStore } from './figures.ts';
 import { type IdempotencyKeyStore, idempotencyKeyStore } from './idempotency-keys.ts';
 import { type GrantStore, grantStore } from './grants.ts';
 import { type InstanceStore, instanceStore } from './instances.ts';
@@ -29,6 +30,7 @@ export interface Store {
   readonly logs: LogStore;
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
+  readonly figures: FigureStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
   readonly batches: BatchStore;
   readonly grants: GrantStore;
@@ -54,6 +56,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     logs: logStore(db, blobs),
     artifacts: artifactStore(db),
     events: eventStore(db, bell),
+    figures: figureStore(db),
     idempotencyKeys: idempotencyKeyStore(db),
     batches: batchStore(db),
     grants: grantStore(db),

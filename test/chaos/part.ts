@@ -35,20 +35,16 @@ export class Part {
 
   async end(signal: NodeJS.Signals): Promise<void> {
     await this.#process?.end(signal);
-    this.#errors += this.#process?.errors() ?? '';
+    this.#errors += this.#process?.said() ?? '';
     this.#process = undefined;
   }
 
   /** Stops it where it is for so long, its sockets open, and lets it go on. */
   async freeze(ms: number): Promise<void> {
-    const pid = this.#process?.pid;
-    if (pid === undefined) return;
-    process.kill(pid, 'SIGSTOP');
-    try {
-      await sleep(ms);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
+    const frozen = this.#process;
+    frozen?.kill('SIGSTOP');
+    await sleep(ms);
+    frozen?.kill('SIGCONT');
   }
 
   get url(): string {
@@ -56,6 +52,6 @@ export class Part {
   }
 
   errors(): string {
-    return this.#errors + (this.#process?.errors() ?? '');
+    return this.#errors + (this.#process?.said() ?? '');
   }
 }

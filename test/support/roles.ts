@@ -7,14 +7,19 @@ import { environment, harborProgram } from './server.ts';
 
 export interface RoleProcess {
   readonly url: string;
-  readonly pid: number;
-  /** What it has written on stderr. */
-  errors(): string;
+  /** Where it is scraped. */
+  readonly metrics: string;
+  /** Sends a signal to the process alone. */
+  kill(signal: NodeJS.Signals): void;
   /** Sends a signal to the process alone and waits for its end. */
   end(signal: NodeJS.Signals): Promise<void>;
+  /** Its exit code, once it has ended; null where a signal ended it. */
+  readonly ended: Promise<number | null>;
+  /** All that it has logged. */
+  said(): string;
 }
 
-const readySchema = z.object({ url: z.string() });
+const readySchema = z.object({ url: z.string(), metrics: z.string() });
 
 /** A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. */
 export async function startRole(
@@ -23,7 +28,7 @@ export async function startRole(
   more: Readonly<Record<string, string>>,
 ): Promise<RoleProcess> {
   const child: ChildProcess = spawn(harborProgram, [role], {
-    env: environment(home, { HARBOR_HEALTH_PORT: '0', ...more }),
+    env: environment(home, more),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');
@@ -39,9 +44,10 @@ export async function startRole(
     }),
   ]);
   return {
-    url: parseJson(line, readySchema).url,
-    pid: child.pid ?? 0,
-    errors: () => said,
+    ...parseJson(line, readySchema),
+    ended: exited.then(([code]) => (typeof code === 'number' ? code : null)),
+    said: () => said,
+    kill: (signal) => void child.kill(signal),
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill(signal);

@@ -11,7 +11,7 @@ import { HarborClient } from '../../src/sdk/client.ts';
 
 export const harborProgram = fileURLToPath(new URL('../../bin/harbor', import.meta.url));
 
-const readySchema = z.object({ url: z.string(), temporalUi: z.string(), apiKeyFile: z.string() });
+const readySchema = z.object({ url: z.string(), temporalUi: z.string(), apiKeyFile: z.string(), metrics: z.string() });
 const serverSchema = z.object({ temporalAddress: z.string() });
 const installationSchema = z.object({ id: z.string(), secret: z.string() });
 
@@ -20,6 +20,8 @@ export interface TestServer {
   readonly home: string;
   readonly pid: number;
   readonly url: string;
+  /** Where it is scraped. */
+  readonly metrics: string;
   readonly apiKey: string;
   readonly temporalAddress: string;
   readonly installation: { readonly id: string; readonly secret: string };
@@ -33,7 +35,14 @@ export interface TestServer {
 /** The surroundings in which a server is started; without any LLM key, unless one is given. */
 export function environment(home: string, more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const bare = Object.entries(process.env).filter(([name]) => !/^(OPENAI|ANTHROPIC|HARBOR|SYNTH|npm)_/.test(name));
-  return { ...Object.fromEntries(bare), HARBOR_HOME: home, HARBOR_PORT: '0', HARBOR_LOG_LEVEL: 'warn', ...more };
+  return {
+    ...Object.fromEntries(bare),
+    HARBOR_HOME: home,
+    HARBOR_PORT: '0',
+    HARBOR_HEALTH_PORT: '0',
+    HARBOR_LOG_LEVEL: 'warn',
+    ...more,
+  };
 }
 
 export function makeHome(): Promise<string> {
@@ -47,13 +56,14 @@ export async function startServer(home: string, more: Readonly<Record<string, st
     errors += text;
   });
   const line = await Promise.race([firstLine(child), endOf(child, () => errors)]);
-  const { url, apiKeyFile } = parseJson(line, readySchema);
+  const { url, apiKeyFile, metrics } = parseJson(line, readySchema);
   const read = (file: string) => readFile(file, 'utf8');
   const apiKey = (await read(apiKeyFile)).trim();
   return {
     home,
     pid: child.pid ?? 0,
     url,
+    metrics,
     apiKey,
     temporalAddress: parseJson(await read(join(home, 'server.json')), serverSchema).temporalAddress,
     installation: parseJson(await read(join(home, 'installation.json')), installationSchema),

@@ -15,6 +15,7 @@ import { createDatabase, startPostgres, type TestPostgres } from '../support/pos
 import { eventually } from '../support/project.ts';
 import { packContext } from '../../src/sdk/pack-context.ts';
 import { type RoleProcess, startRole } from '../support/roles.ts';
+import { scrape, type Scrape } from '../support/scrape.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 
 const example = fileURLToPath(new URL('../../examples/fix-the-bugs', import.meta.url));
@@ -110,6 +111,50 @@ test('two of each carry rollouts of the real agent, and each api shows the other
   }
 });
 
+/** One figure over all processes of a role. */
+async function sumOf(roles: readonly RoleProcess[], name: string, labels?: Readonly<Record<string, string>>) {
+  const scraped: Scrape[] = await Promise.all(roles.map(({ metrics }) => scrape(metrics)));
+  return scraped.reduce((sum, one) => sum + one.sum(name, labels), 0);
+}
+
+test('each says in figures what happened, with no id and no secret in them', { timeout: 120_000 }, async () => {
+  const completed = { status: 'completed', failure_class: 'none', fault: 'none' };
+  for (const api of apis) {
+    // An attempt ends with its sandbox, a little after its rollout; figures may be some seconds old.
+    await eventually('the end of both attempts', async () => (await sumOf([api], 'harbor_attempts')) === 2);
+    expect(await sumOf([api], 'harbor_attempts', { failure_class: 'none' })).toBe(2);
+    expect(await sumOf([api], 'harbor_rollouts', completed)).toBe(2);
+    expect(await sumOf([api], 'harbor_builds', { status: 'completed' })).toBe(1);
+  }
+  const accepted = { route: '/api/harbor/deployments/:key/rollout', method: 'POST', status: '2xx' };
+  expect(await sumOf(apis, 'harbor_http_request_seconds_count', accepted)).toBe(2);
+
+  expect(await sumOf(workers, 'harbor_rollouts_closed_total', { ...completed, agent: 'codex' })).toBe(2);
+  expect(await sumOf(workers, 'harbor_rollout_seconds_count', { stage: 'queued' })).toBe(2);
+  expect(await sumOf(workers, 'harbor_activity_seconds_count', { activity: 'runAgent', outcome: 'ok' })).toBe(2);
+  expect(await sumOf(workers, 'harbor_activity_seconds_count', { activity: 'prepareBuild', outcome: 'ok' })).toBe(1);
+  await eventually(
+    'the workers to be idle',
+    async () => (await sumOf(workers, 'harbor_worker_slots', { state: 'used' })) === 0,
+  );
+  expect(await sumOf(workers, 'harbor_activities_running')).toBe(0);
+
+  const called = { upstream: 'scripted', status: 'ok', http: '2xx' };
+  expect(await sumOf(interceptors, 'harbor_llm_calls_total', called)).toBe(10);
+  expect(await sumOf(interceptors, 'harbor_llm_time_to_first_byte_seconds_count')).toBe(10);
+  expect(await sumOf(interceptors, 'harbor_llm_tokens_total', { kind: 'input' })).toBeGreaterThan(0);
+  expect(await sumOf(interceptors, 'harbor_interceptor_up')).toBe(2);
+  expect(await sumOf(interceptors, 'harbor_interceptor_memory_bytes')).toBeGreaterThan(0);
+  expect(await sumOf(interceptors, 'harbor_llm_calls_open')).toBe(0);
+
+  for (const { metrics } of [...apis, ...workers, ...interceptors]) {
+    const scraped = await scrape(metrics);
+    expect(scraped.sum('process_resident_memory_bytes')).toBeGreaterThan(0);
+    expect(scraped.text).not.toMatch(/by-first|by-second|fix-the-bugs/);
+    for (const word of [secret, apiKey]) expect(scraped.text).not.toContain(word);
+  }
+});
+
 test(
   'rollouts survive the death of an api, a worker and an interceptor’s supervisor',
   { timeout: 400_000 },
@@ -132,5 +177,6 @@ test('nothing is lost while Postgres is restarted', { timeout: 400_000 }, async 
   await postgres.stop();
   await postgres.start();
   expect(await finished(second, 'restarted')).toMatchObject(earned);
+  expect(await sumOf(interceptors.slice(1), 'harbor_store_outage_seconds_total')).toBeGreaterThan(0);
   await eventually('all sandboxes to be gone', async () => (await containersOf(installation)).length === 0);
 });

@@ -69,6 +69,7 @@ export function buildRoutes(deps: ApiDeps): Router {
       isOver: async () => (await now())?.endedAt !== null,
       offset,
       follow,
+      ending: deps.ending,
     });
   }
 

@@ -36,7 +36,7 @@ export function rolloutEventRoutes(deps: ApiDeps): Router {
       response.status(204).end();
       return;
     }
-    await streamEvents(response, store, row.id, from);
+    await streamEvents(response, store, row.id, from, deps.ending);
   });
 
   return router;

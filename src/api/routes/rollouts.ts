@@ -85,6 +85,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
       },
       offset,
       follow,
+      ending: deps.ending,
     });
   });
 

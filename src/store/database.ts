@@ -7,6 +7,7 @@ import * as grants from './migrations/0010-grants.ts';
 import * as batches from './migrations/0020-batches.ts';
 import * as capacity from './migrations/0040-capacity.ts';
 import * as idempotencyKeys from './migrations/0050-idempotency-keys.ts';
+import * as batchEvents from './migrations/0060-batch-events.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -26,6 +27,7 @@ export const migrations = {
   '0020-batches': batches,
   '0040-capacity': capacity,
   '0050-idempotency-keys': idempotencyKeys,
+  '0060-batch-events': batchEvents,
 };
 
 /** A value for a jsonb column. */

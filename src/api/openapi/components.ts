@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batchEventListSchema, batchEventSchema } from '../../model/batch-event-responses.ts';
 import { batchRequestSchema, concurrencyBodySchema, retryBodySchema } from '../../model/batch.ts';
 import {
   batchLedgerSchema,
@@ -107,6 +108,8 @@ const answers: NamedSchemas = {
   BatchResult: batchResultSchema,
   BatchResults: batchResultsSchema,
   BatchLedger: batchLedgerSchema,
+  BatchEvent: batchEventSchema,
+  BatchEventList: batchEventListSchema,
   Event: eventSchema,
   EventList: eventListSchema,
   Trace: traceSchema,

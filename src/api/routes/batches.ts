@@ -104,11 +104,7 @@ export function batchRoutes(deps: ApiDeps): Router {
     response.json(await presentBatch(store, await find(response, id)));
   }
 
-  async function find(response: Response, id: string): Promise<BatchRow> {
-    const batch = await store.batches.find(id);
-    if (batch?.organization !== organizationOf(response)) throw notFound(`Batch ${id}`);
-    return batch;
-  }
+  const find = (response: Response, id: string) => findBatch(deps, response, id);
 
   /** Page by page, so that no size of a batch costs memory. */
   async function streamResults(response: Response, id: string, behind: number): Promise<void> {
@@ -126,6 +122,13 @@ export function batchRoutes(deps: ApiDeps): Router {
   }
 
   return router;
+}
+
+/** A batch of the one who asks. */
+export async function findBatch({ store }: ApiDeps, response: Response, id: string): Promise<BatchRow> {
+  const batch = await store.batches.find(id);
+  if (batch?.organization !== organizationOf(response)) throw notFound(`Batch ${id}`);
+  return batch;
 }
 
 const lines = 'application/x-ndjson';

@@ -6,13 +6,21 @@ import {
   batchResultsSchema,
   batchSchema,
 } from '../../../model/batch-responses.ts';
+import { batchEventListSchema, batchEventSchema } from '../../../model/batch-event-responses.ts';
+import { batchEventsQuery } from '../../routes/batch-events.ts';
 import { batchListQuery, batchResultsQuery } from '../../routes/batches.ts';
 import { json, keyed, refusals } from '../answers.ts';
 import type { Answers, Operation } from '../operation.ts';
 
 const root = '/api/harbor/batches';
 const byId = { batch: '$response.body#/id' };
-const links = { getBatch: byId, listBatchResults: byId, getBatchLedger: byId, cancelBatch: byId };
+const links = {
+  getBatch: byId,
+  listBatchResults: byId,
+  getBatchEvents: byId,
+  getBatchLedger: byId,
+  cancelBatch: byId,
+};
 
 const steered: Answers = {
   200: json(batchSchema, 'The batch as it is now; its workflow acts on the change at once.', links),
@@ -93,6 +101,31 @@ export const batchOperations: readonly Operation[] = [
         description: 'Those that were started, by cell.',
         content: { 'application/json': batchResultsSchema, 'application/x-ndjson': batchResultSchema },
       },
+      ...refusals(...keyed, 404),
+    },
+  },
+  {
+    id: 'getBatchEvents',
+    method: 'get',
+    path: `${root}/:batch/events`,
+    tag: 'batches',
+    summary: 'Watch a batch',
+    description:
+      'As server-sent events until it has ended: `rollout` when one of its rollouts changes its status, `batch` when it changes itself, `progress` with its figures when they changed, `end` with the last ones. `id` is the place of the first two kinds, `data` the whole event. Who asks for `application/json` gets one page of at most 500 of those instead, and goes on with `after` = `next` until `complete`.',
+    query: batchEventsQuery,
+    headers: [
+      {
+        name: 'Last-Event-ID',
+        description: 'As browsers send it when they connect again; goes before `after`.',
+        example: '12',
+      },
+    ],
+    answers: {
+      200: {
+        description: 'The events.',
+        content: { 'text/event-stream': batchEventSchema, 'application/json': batchEventListSchema },
+      },
+      204: { description: 'The batch has ended, and all up to `Last-Event-ID` was told: do not connect again.' },
       ...refusals(...keyed, 404),
     },
   },

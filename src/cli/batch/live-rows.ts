@@ -1,0 +1,72 @@
+import type { BatchFigures } from '../../model/batch-event-responses.ts';
+import { count, duration } from '../format.ts';
+import type { LiveRow } from '../live.ts';
+import type { Paint } from '../output.ts';
+import { facts } from '../table.ts';
+import { failedText, meanText, policyRows, spentText, statusText, tally } from './batch-lines.ts';
+
+const barWidth = 32;
+/** Parts of the whole after each of which a line is written where lines cannot be rewritten. */
+const steps = 20;
+
+/** A batch that runs, on a terminal: a bar, and what it has come to. `seconds`: since these figures were made. */
+export function terminalRows(batch: BatchFigures, seconds: number, paint: Paint): LiveRow[] {
+  const { planned, ended, open } = tally(batch);
+  const left = batch.eta_s === null ? [] : [`about ${duration(Math.max(0, batch.eta_s - seconds))} left`];
+  const head = [
+    paint('bold', `${count(ended)} of ${count(planned)}`),
+    `${Math.floor((100 * ended) / planned)} %`,
+    ...(open > 0 ? [`${count(open)} open`] : []),
+    ...left,
+  ];
+  const failed = failedText(batch, paint);
+  const lines = [
+    `  ${bar(batch, paint)}  ${head.join('  ')}`,
+    ...facts(
+      [
+        ['status', statusText(batch, paint)],
+        ['reward', paint('bold', meanText(batch))],
+        ...policyRows(batch),
+        ['spent', spentText(batch)],
+        ...(failed ? [['no reward', failed] as const] : []),
+      ],
+      paint,
+    ),
+  ];
+  return lines.map((text, index) => ({ key: String(index), state: text, text }));
+}
+
+/** One line, with news after each twentieth, and when the batch is paused, stopped or over. */
+export function plainRows(batch: BatchFigures, paint: Paint): LiveRow[] {
+  const { planned, ended, open } = tally(batch);
+  const failed = failedText(batch, paint);
+  const parts = [
+    `${count(ended)} of ${count(planned)} ended`,
+    `${count(open)} open`,
+    `reward ${meanText(batch)}`,
+    spentText(batch),
+    ...(failed ? [`no reward: ${failed}`] : []),
+    ...(batch.eta_s === null ? [] : [`about ${duration(batch.eta_s)} left`]),
+  ];
+  const state = [batch.status, batch.stop_reason, batch.concurrency, Math.floor((steps * ended) / planned)].join('/');
+  return [{ key: 'batch', state, text: `${statusText(batch, paint)}: ${parts.join('; ')}` }];
+}
+
+/** What is scored, what ended otherwise, what runs, what is to come. Whatever is there at all is seen. */
+function bar(batch: BatchFigures, paint: Paint): string {
+  const { planned, scored, unscored, open } = tally(batch);
+  const place = (cells: number) => (cells === 0 ? 0 : Math.max(1, Math.round((barWidth * cells) / planned)));
+  let room = barWidth;
+  const part = (cells: number): number => {
+    const width = Math.min(room, place(cells));
+    room -= width;
+    return width;
+  };
+  const [red, cyan, green] = [part(unscored), part(open), part(scored)];
+  return (
+    paint('green', '█'.repeat(green)) +
+    paint('red', '█'.repeat(red)) +
+    paint('cyan', '▒'.repeat(cyan)) +
+    paint('dim', '░'.repeat(room))
+  );
+}

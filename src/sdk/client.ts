@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { batchEventSchema, type BatchStreamEvent } from '../model/batch-event-responses.ts';
 import type { batchRequestSchema, retryBodySchema } from '../model/batch.ts';
-import {
-  type BatchLedger,
-  type BatchResponse,
-  type BatchSummary,
-  batchLedgerSchema,
-  batchListSchema,
-  batchSchema,
-} from '../model/batch-responses.ts';
+import { type BatchResponse, type BatchSummary, batchListSchema, batchSchema } from '../model/batch-responses.ts';
 import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
 import {
   type createInstancesSchema,
@@ -20,6 +13,7 @@ import {
 import { type GcReport, gcReportSchema, type GcRequest } from '../model/garbage.ts';
 import { type EventResponse, eventSchema } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
+import { type BatchLedger, batchLedgerSchema } from '../model/ledger-responses.ts';
 import {
   type DeploymentResponse,
   type DeploymentStatusResponse,
@@ -204,8 +198,14 @@ export class HarborClient {
     return parseEvents(bytes, batchEventSchema);
   }
 
-  batchLedger(id: string): Promise<BatchLedger> {
-    return this.#http.json(`${batchPath(id)}/ledger`, batchLedgerSchema);
+  /** The books of a batch, with the entries of at most `limit` cells behind `after`; without a word the books alone. */
+  batchLedger(id: string, { limit = 0, after }: { limit?: number; after?: number } = {}): Promise<BatchLedger> {
+    return this.#http.json(`${batchPath(id)}/ledger`, batchLedgerSchema, { query: { limit, after } });
+  }
+
+  /** The books and every rollout, attempt and call, a line of JSON each, as it comes. */
+  batchLedgerLines(id: string): AsyncGenerator<Uint8Array> {
+    return this.#http.bytes(`${batchPath(id)}/ledger`, { query: { format: 'jsonl' } });
   }
 
   steerBatch(id: string, step: 'pause' | 'resume' | 'cancel'): Promise<BatchResponse> {

@@ -201,6 +201,7 @@ const stateColumns = [
   'generation',
   'snapshotName',
   'createdAt',
+  'retriedAt',
   'closedAt',
 ] as const satisfies readonly (keyof BatchState)[];
 
@@ -256,7 +257,7 @@ async function turnWithin(tx: Db, id: string, most: number): Promise<BatchTurn |
 const changeOf = (
   tx: Db,
   id: string,
-  change: Partial<Pick<BatchRow, 'status' | 'stopReason' | 'cursor' | 'total' | 'closedAt'>>,
+  change: Partial<Pick<BatchRow, 'status' | 'stopReason' | 'cursor' | 'total' | 'retriedAt' | 'closedAt'>>,
 ) => tx.updateTable('batches').set(change).where('id', '=', id).returningAll();
 
 /** Writes down the next `count` rollouts. */
@@ -352,6 +353,7 @@ async function retryWithin(tx: Db, id: string, { classes, seeds }: RetrySelectio
     total: first + cells.length,
     closedAt: null,
     stopReason: null,
+    retriedAt: new Date(),
     status: batch.closedAt ? 'running' : batch.status,
   } as const;
   await changed(tx, changeOf(tx, id, change));

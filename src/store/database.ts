@@ -8,6 +8,7 @@ import * as batches from './migrations/0020-batches.ts';
 import * as capacity from './migrations/0040-capacity.ts';
 import * as idempotencyKeys from './migrations/0050-idempotency-keys.ts';
 import * as batchEvents from './migrations/0060-batch-events.ts';
+import * as batchRetriedAt from './migrations/0061-batch-retried-at.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -28,6 +29,7 @@ export const migrations = {
   '0040-capacity': capacity,
   '0050-idempotency-keys': idempotencyKeys,
   '0060-batch-events': batchEvents,
+  '0061-batch-retried-at': batchRetriedAt,
 };
 
 /** A value for a jsonb column. */

@@ -208,6 +208,8 @@ interface BatchesTable {
   snapshotName: string;
   plan: JsonColumn<BatchPlan>;
   createdAt: Generated<Date>;
+  /** The last time. Its rules for stopping look at what has ended since. */
+  retriedAt: Date | null;
   closedAt: Date | null;
 }
 

@@ -3,6 +3,7 @@ import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
 import { type ArtifactStore, artifactStore } from './artifacts.ts';
 import { type AttemptStore, attemptStore } from './attempts.ts';
 import { type BatchStore, batchStore } from './batches.ts';
+import { type LedgerStore, ledgerStore } from './batch-ledger.ts';
 import type { BlobStore } from './blobs.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
@@ -29,6 +30,7 @@ export interface Store {
   readonly events: EventStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
   readonly batches: BatchStore;
+  readonly ledger: LedgerStore;
   readonly grants: GrantStore;
   readonly blobs: BlobStore;
 }
@@ -49,6 +51,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     events: eventStore(db, bell),
     idempotencyKeys: idempotencyKeyStore(db),
     batches: batchStore(db),
+    ledger: ledgerStore(db),
     grants: grantStore(db),
     blobs,
   };

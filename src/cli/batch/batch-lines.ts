@@ -1,5 +1,5 @@
 import type { BatchFigures } from '../../model/batch-event-responses.ts';
-import { count, counted, duration, money, reward } from '../format.ts';
+import { count, counted, duration, money } from '../format.ts';
 import { type Paint, paintStatus } from '../output.ts';
 import { facts } from '../table.ts';
 
@@ -57,7 +57,7 @@ export function failedText({ counts }: BatchFigures, paint: Paint): string {
 /** `0.713 (95 %: 0.681 to 0.745)`. */
 export function meanText({ mean_reward: mean, mean_low: low, mean_high: high }: Mean): string {
   if (mean === null) return 'none yet';
-  return low === null || high === null ? reward(mean) : `${reward(mean)} (95 %: ${reward(low)} to ${reward(high)})`;
+  return low === null || high === null ? fixed(mean) : `${fixed(mean)} (95 %: ${fixed(low)} to ${fixed(high)})`;
 }
 
 /** `$12.31, 8,123 calls, 1,200,000 tokens`. */
@@ -70,11 +70,14 @@ export function spentText(batch: BatchFigures): string {
 /** Each policy's name with its mean and pass@k; of a single one without a name only pass@k is worth a line. */
 export function policyRows({ policies }: BatchFigures): (readonly [string, string])[] {
   return policies.map((policy) => {
-    const rates = Object.entries(policy.pass_at).map(([k, rate]) => `pass@${k} ${reward(rate)}`);
+    const rates = Object.entries(policy.pass_at).map(([k, rate]) => `pass@${k} ${fixed(rate)}`);
     const name = policy.name ?? [policy.agent, ...(policy.model === null ? [] : [policy.model])].join(':');
     return [name, [...(policies.length > 1 ? [meanText(policy)] : []), ...rates].join(', ') || '-'];
   });
 }
+
+/** All with as many decimals, so that they do not jump about while they change. */
+const fixed = (value: number): string => value.toFixed(3);
 
 function queueText({ queued_s: seconds }: BatchFigures): string {
   return seconds === null ? '' : `, ${duration(seconds)} in the queue on average`;

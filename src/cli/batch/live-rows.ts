@@ -6,6 +6,13 @@ import { facts } from '../table.ts';
 import { failedText, meanText, policyRows, spentText, statusText, tally } from './batch-lines.ts';
 
 const barWidth = 32;
+/** Of the parts of the bar, in their order. */
+const blocks = [
+  ['green', '█'],
+  ['red', '█'],
+  ['cyan', '▒'],
+  ['dim', '░'],
+] as const;
 /** Parts of the whole after each of which a line is written where lines cannot be rewritten. */
 const steps = 20;
 
@@ -54,19 +61,17 @@ export function plainRows(batch: BatchFigures, paint: Paint): LiveRow[] {
 
 /** What is scored, what ended otherwise, what runs, what is to come. Whatever is there at all is seen. */
 function bar(batch: BatchFigures, paint: Paint): string {
-  const { planned, scored, unscored, open } = tally(batch);
-  const place = (cells: number) => (cells === 0 ? 0 : Math.max(1, Math.round((barWidth * cells) / planned)));
-  let room = barWidth;
-  const part = (cells: number): number => {
-    const width = Math.min(room, place(cells));
-    room -= width;
-    return width;
-  };
-  const [red, cyan, green] = [part(unscored), part(open), part(scored)];
-  return (
-    paint('green', '█'.repeat(green)) +
-    paint('red', '█'.repeat(red)) +
-    paint('cyan', '▒'.repeat(cyan)) +
-    paint('dim', '░'.repeat(room))
+  const { planned, scored, unscored, ended, open } = tally(batch);
+  const widths = [scored, unscored, open, planned - ended - open].map((cells) =>
+    cells === 0 ? 0 : Math.max(1, Math.round((barWidth * cells) / planned)),
   );
+  // What rounding has made too much or too little is the widest one's.
+  const widest = widths.indexOf(Math.max(...widths));
+  const excess = widths.reduce((sum, width) => sum + width, 0) - barWidth;
+  return blocks
+    .map(([style, block], part) => {
+      const width = (widths[part] ?? 0) - (part === widest ? excess : 0);
+      return width === 0 ? '' : paint(style, block.repeat(width));
+    })
+    .join('');
 }

@@ -1,14 +1,9 @@
 import { batchRequestSchema, batchSteps, concurrencyBodySchema, retryBodySchema } from '../../../model/batch.ts';
-import {
-  batchLedgerSchema,
-  batchListSchema,
-  batchResultSchema,
-  batchResultsSchema,
-  batchSchema,
-} from '../../../model/batch-responses.ts';
+import { batchListSchema, batchResultSchema, batchResultsSchema, batchSchema } from '../../../model/batch-responses.ts';
 import { batchEventListSchema, batchEventSchema } from '../../../model/batch-event-responses.ts';
+import { batchLedgerSchema, ledgerLineSchema } from '../../../model/ledger-responses.ts';
 import { batchEventsQuery } from '../../routes/batch-events.ts';
-import { batchListQuery, batchResultsQuery } from '../../routes/batches.ts';
+import { batchLedgerQuery, batchListQuery, batchResultsQuery } from '../../routes/batches.ts';
 import { json, keyed, refusals } from '../answers.ts';
 import type { Answers, Operation } from '../operation.ts';
 
@@ -135,7 +130,16 @@ export const batchOperations: readonly Operation[] = [
     path: `${root}/:batch/ledger`,
     tag: 'batches',
     summary: 'The books of a batch, held against each other',
-    answers: { 200: json(batchLedgerSchema, 'What was planned, and what became of it.'), ...refusals(...keyed, 404) },
+    description:
+      'Every planned rollout, every attempt with why it began, why it ended and what it cost, every call; and what does not add up. As pages by cell, or with `format=jsonl` or `Accept: application/x-ndjson` all of it, a line each.',
+    query: batchLedgerQuery,
+    answers: {
+      200: {
+        description: 'What was planned, and what became of it.',
+        content: { 'application/json': batchLedgerSchema, 'application/x-ndjson': ledgerLineSchema },
+      },
+      ...refusals(...keyed, 404),
+    },
   },
   ...batchSteps.map((kind): Operation => ({
     id: `${kind}Batch`,

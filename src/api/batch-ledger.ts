@@ -26,6 +26,8 @@ export async function presentBooks({ batches, ledger }: Store, batch: BatchRow):
     missing < 0 && `${-missing} more cells have rollouts than were planned`,
     batch.status === 'completed' &&
       batch.stopReason === null &&
+      // A retry of one that had ended early runs what was asked for, and leaves the rest as it was.
+      batch.retriedAt === null &&
       missing > 0 &&
       `${missing} cells have no rollout though the batch is completed`,
     sums.rollouts !== batch.cursor && `${batch.cursor} rollouts were started, and ${sums.rollouts} are there`,

@@ -50,9 +50,9 @@ export async function startBatch(
     const env = { ...template.env, seed: first };
     const plan = async () => {
       const rollout = { ...template, env, policy };
-      const planned = await planRollout(store, agents, deployment, rollout);
+      const rolloutPlan = await planRollout(store, agents, deployment, rollout);
       if (budget.usd !== undefined) refuseUnpricedPolicy(rollout);
-      return planned;
+      return rolloutPlan;
     };
     const { agent, model, ...rest } = await (policies ? ofPolicy(index, plan) : plan());
     generation = rest;

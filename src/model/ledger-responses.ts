@@ -92,7 +92,10 @@ export const batchLedgerSchema = booksSchema.extend({
   entries: z
     .array(entrySchema)
     .describe('By cell: every rollout with its attempts, or that none was started; then the calls of these cells.'),
-  next: z.int().nullable().describe('What `after` has to be for the next cells; null: these are the last.'),
+  next: z
+    .int()
+    .nullable()
+    .describe('What `after` has to be for the next cells; null: these are the last, or none were asked for.'),
 });
 export type BatchLedger = z.infer<typeof batchLedgerSchema>;
 

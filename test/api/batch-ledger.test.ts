@@ -86,7 +86,7 @@ describe('the ledger of a batch', () => {
       balances: true,
       imbalances: [],
       entries: [],
-      next: 0,
+      next: null,
     });
   });
 

@@ -76,8 +76,10 @@ describe('a batch', () => {
   });
 
   test('with a budget in dollars runs models with a price; without one any model', async () => {
-    await create({ budget: { usd: 5 } });
-    await create({ budget: { tokens: 5000 }, policy: unpriced });
+    expect(await create({ budget: { usd: 5 } })).toMatchObject({ policies: [{ model: 'gpt-5-mini' }] });
+    expect(await create({ budget: { tokens: 5000 }, policy: unpriced })).toMatchObject({
+      policies: [{ model: 'gpt-of-our-own' }],
+    });
   });
 
   test('is nothing that another organization sees', async () => {

@@ -76,7 +76,7 @@ export function batchRoutes(deps: ApiDeps): Router {
     const to = Math.min(from + limit, batch.planned);
     const parts = limit === 0 ? [] : await Array.fromAsync(ledgerEntries(store, batch, { from, to }));
     const books = await presentBooks(store, batch);
-    response.json({ ...books, entries: parts.flat(), next: to < batch.planned ? to - 1 : null });
+    response.json({ ...books, entries: parts.flat(), next: to > from && to < batch.planned ? to - 1 : null });
   });
 
   for (const kind of batchSteps) {

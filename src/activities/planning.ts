@@ -82,9 +82,23 @@ export async function planRollout(
 /** Dollars can only be bounded where it is known beforehand what a call costs. */
 function refuseUnpriced(model: ModelRef | null, { limits: { budget } }: RolloutRequest): void {
   if (budget?.usd === undefined) return;
-  if (model !== null && isPriced(model, new Date())) return;
-  const why = model === null ? 'no model is named' : `${model.name} has no known price`;
-  throw invalid('limits.budget.usd', `cannot be kept: ${why}`, 'Name a model with a price, or limit tokens or calls.');
+  const why = whyUnpriced(model);
+  if (why === null) return;
+  throw invalid('limits.budget.usd', `cannot be kept: ${why}`, unpricedRemedy);
+}
+
+/** As for a rollout's own budget: of a batch's it says which policy's model has no known price. */
+export function refuseUnpricedPolicy(request: RolloutRequest): void {
+  const why = whyUnpriced(modelOf(request));
+  if (why === null) return;
+  throw invalid('policy.config.model', `budget.usd cannot be kept: ${why}`, unpricedRemedy);
+}
+
+const unpricedRemedy = 'Name a model with a price, or limit tokens or calls.';
+
+function whyUnpriced(model: ModelRef | null): string | null {
+  if (model === null) return 'no model is named';
+  return isPriced(model, new Date()) ? null : `${model.name} has no known price`;
 }
 
 /** All that belongs to a rollout, for the activities that carry it out. */

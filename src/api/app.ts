@@ -3,6 +3,7 @@ import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { readablePath } from './input.ts';
 import { problemHandler } from './problems.ts';
+import { batchEventRoutes } from './routes/batch-events.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { descriptionRoutes } from './routes/description.ts';
@@ -48,6 +49,7 @@ export function keyedRouters(deps: ApiDeps): Router[] {
     trajectoryRoutes(deps),
     gcRoutes(deps),
     batchRoutes(deps),
+    batchEventRoutes(deps),
   ];
 }
 

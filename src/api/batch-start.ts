@@ -1,5 +1,5 @@
 import { ulid } from 'ulid';
-import { planRollout } from '../activities/planning.ts';
+import { planRollout, refuseUnpricedPolicy } from '../activities/planning.ts';
 import { wakeBatch } from '../activities/batch-steering.ts';
 import type { BatchPlan, BatchRequest } from '../model/batch.ts';
 import { gridOf } from '../model/batch.ts';
@@ -48,7 +48,12 @@ export async function startBatch(
   let generation: { generation: number; snapshotName: string } | undefined;
   for (const [index, policy] of (policies ?? [one.policy]).entries()) {
     const env = { ...template.env, seed: first };
-    const plan = () => planRollout(store, agents, deployment, { ...template, env, policy });
+    const plan = async () => {
+      const rollout = { ...template, env, policy };
+      const rolloutPlan = await planRollout(store, agents, deployment, rollout);
+      if (budget.usd !== undefined) refuseUnpricedPolicy(rollout);
+      return rolloutPlan;
+    };
     const { agent, model, ...rest } = await (policies ? ofPolicy(index, plan) : plan());
     generation = rest;
     planned.push({ policy, agent, model });

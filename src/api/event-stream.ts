@@ -1,17 +1,14 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { EventResponse } from '../model/event-responses.ts';
 import type { RolloutEvent } from '../model/event.ts';
 import type { Store } from '../store/store.ts';
-import { untilEnding } from './input.ts';
+import { openEventStream } from './server-sent-events.ts';
 
 /** Events that are read at once. */
 export const eventPage = 500;
 /** Milliseconds until events of another process, which nothing here hears of, are looked for. */
 const lookMs = 1000;
-/** Milliseconds after which a silent stream gets a comment: clients and proxies give up on silence. */
-const heartbeatMs = 10_000;
 
 export const presentEvent = ({ seq, attempt, at, content }: RolloutEvent): EventResponse => ({
   seq,
@@ -32,16 +29,8 @@ export async function streamEvents(
   after: number,
   ending?: AbortSignal,
 ): Promise<void> {
-  const gone = untilEnding(response, ending);
-  response.status(200).set({
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    // For proxies that would rather have it whole.
-    'x-accel-buffering': 'no',
-  });
-  response.flushHeaders();
+  const { gone, send, keepAlive } = openEventStream(response, ending);
   let place = after;
-  let spokenAt = Date.now();
   while (!gone.aborted) {
     const heard = new AbortController();
     const news = store.events.appended(rolloutId, AbortSignal.any([gone, heard.signal]));
@@ -49,18 +38,13 @@ export async function streamEvents(
     const isOver = (await store.rollouts.find(rolloutId))?.closedAt !== null;
     const events = await store.events.list(rolloutId, place, eventPage);
     for (const event of events) {
-      const text = `id: ${event.seq}\nevent: ${event.content.type}\ndata: ${JSON.stringify(presentEvent(event))}\n\n`;
-      if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => {});
+      await send(presentEvent(event), event.seq);
       if (gone.aborted) break;
       place = event.seq;
-      spokenAt = Date.now();
     }
     if (events.length === 0) {
       if (isOver) break;
-      if (Date.now() - spokenAt >= heartbeatMs) {
-        response.write(': still here\n\n');
-        spokenAt = Date.now();
-      }
+      keepAlive();
       await Promise.race([news, sleep(lookMs, undefined, { signal: heard.signal }).catch(() => {})]);
     }
     heard.abort();

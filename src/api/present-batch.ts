@@ -1,6 +1,5 @@
-import type { BatchLedger, BatchResponse, BatchResult, BatchSummary } from '../model/batch-responses.ts';
+import type { BatchResponse, BatchResult, BatchSummary } from '../model/batch-responses.ts';
 import { clusteredMean, passRates } from '../model/batch-figures.ts';
-import { infrastructureClasses } from '../model/failures.ts';
 import type { BatchRow } from '../store/batches.ts';
 import type { BatchCounts } from '../store/batch-sums.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
@@ -63,41 +62,6 @@ export async function presentBatch({ batches }: Store, batch: BatchRow, now = Da
   };
 }
 
-/** The books of a batch, held against each other. */
-export async function presentLedger({ batches }: Store, batch: BatchRow): Promise<BatchLedger> {
-  const counts = await batches.counts(batch.id);
-  const sums = await batches.sums(batch.id);
-  const lost = infrastructureClasses.reduce((sum, name) => sum + (sums.failedAttempts[name] ?? 0), 0);
-  const imbalances: string[] = [];
-  const missing = notStarted(batch, counts);
-  if (missing < 0) imbalances.push(`${-missing} more cells have rollouts than were planned`);
-  if (batch.status === 'completed' && batch.stopReason === null && missing > 0) {
-    imbalances.push(`${missing} cells have no rollout though the batch is completed`);
-  }
-  if (sums.rollouts !== batch.cursor) {
-    imbalances.push(`${batch.cursor} rollouts were started, and ${sums.rollouts} are there`);
-  }
-  if (sums.callsOfClosed !== sums.callsInResults) {
-    imbalances.push(`closed rollouts made ${sums.callsOfClosed} calls, and their results have ${sums.callsInResults}`);
-  }
-  return {
-    infrastructure_loss_rate: sums.attempts === 0 ? null : lost / sums.attempts,
-    attempts: sums.attempts,
-    attempts_lost: lost,
-    attempts_failed: sums.failedAttempts,
-    planned: batch.planned,
-    ...presentCounts(batch, counts),
-    rollouts: sums.rollouts,
-    llm_calls: sums.calls,
-    llm_calls_in_results: sums.callsInResults,
-    tokens: sums.tokens,
-    cost_usd: sums.costUsd,
-    unpriced_calls: sums.unpricedCalls,
-    balances: imbalances.length === 0,
-    imbalances,
-  };
-}
-
 export function presentBatchResult(row: RolloutRow): BatchResult {
   return {
     cell: row.batchCell ?? 0,
@@ -121,9 +85,10 @@ const total = (counts: Readonly<Partial<Record<string, number>>>): number =>
 
 const ended = ({ scored, failed, cancelled }: BatchCounts): number => scored + total(failed) + cancelled;
 
-const notStarted = (batch: BatchRow, counts: BatchCounts): number => batch.planned - ended(counts) - total(counts.open);
+export const notStarted = (batch: BatchRow, counts: BatchCounts): number =>
+  batch.planned - ended(counts) - total(counts.open);
 
-function presentCounts(batch: BatchRow, counts: BatchCounts): BatchResponse['counts'] {
+export function presentCounts(batch: BatchRow, counts: BatchCounts): BatchResponse['counts'] {
   return { ...counts, not_started: notStarted(batch, counts) };
 }
 

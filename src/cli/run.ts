@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { ulid } from 'ulid';
 import { agentRegistry } from '../agents/registry.ts';
 import type { Budget } from '../model/budget.ts';
@@ -7,6 +7,7 @@ import { invalid } from '../model/errors.ts';
 import type { DeploymentResponse } from '../model/deployment-responses.ts';
 import type { NewRollout } from '../sdk/client.ts';
 import { apiCommand, type CliContext, clientFor, repeated, type ServerFlags, wholeNumber } from './context.ts';
+import { dollars, policyIn } from './flag-values.ts';
 import { counted } from './format.ts';
 import { attended } from './attended.ts';
 import { note, paint, paintError, say, sayJson } from './output.ts';
@@ -144,19 +145,6 @@ function budgetOf({ budgetUsd: usd, budgetTokens: tokens, budgetCalls: calls }: 
     ...(tokens !== undefined && { tokens }),
     ...(calls !== undefined && { calls }),
   };
-}
-
-function dollars(text: string): number {
-  const amount = Number(text);
-  if (!(amount > 0)) throw new InvalidArgumentError('It must be an amount of US dollars, like 0.50.');
-  return amount;
-}
-
-/** `codex:gpt-5-mini`, or an agent alone. A model may hold colons itself. */
-function policyIn(label: string): Policy {
-  const [, agent, model] = /^([^:]+)(?::(.+))?$/.exec(label) ?? [];
-  if (agent === undefined) throw new InvalidArgumentError('It must be an agent and a model, like codex:gpt-5-mini.');
-  return { label, agent, ...(model !== undefined && { model }) };
 }
 
 function modelOf({ model, agent }: Pick<Flags, 'model' | 'agent'>): string {

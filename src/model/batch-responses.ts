@@ -4,7 +4,7 @@ import { jsonObjectSchema } from './json.ts';
 import { failureSchema, page, timestamp, usageSchema } from './responses.ts';
 import { rolloutStatuses } from './rollout.ts';
 
-const byClass = z.record(z.string(), z.int());
+export const byClass = z.record(z.string(), z.int());
 
 export const batchSummarySchema = z.object({
   id: z.string(),
@@ -24,7 +24,7 @@ export const batchSummarySchema = z.object({
 export type BatchSummary = z.infer<typeof batchSummarySchema>;
 
 /** Of the newest rollout of each cell; the five make up `planned`. */
-const batchCountsSchema = z.object({
+export const batchCountsSchema = z.object({
   scored: z.int().describe('Have a reward.'),
   failed: byClass.describe('Ended without a reward, by failure class.'),
   cancelled: z.int(),
@@ -87,24 +87,3 @@ export const batchResultsSchema = z.object({
   results: z.array(batchResultSchema).describe('By cell.'),
   next: z.int().nullable().describe('What `after` has to be for the next page; null: this is the last.'),
 });
-
-export const batchLedgerSchema = z.object({
-  infrastructure_loss_rate: z
-    .number()
-    .nullable()
-    .describe('Share of all attempts that were lost to faults of Harbor or of a provider; null before the first.'),
-  attempts: z.int(),
-  attempts_lost: z.int(),
-  attempts_failed: byClass.describe('Attempts that ended in a failure, by class, whoever was at fault.'),
-  planned: z.int(),
-  ...batchCountsSchema.shape,
-  rollouts: z.int().describe('All of them, those that were retried included.'),
-  llm_calls: z.int(),
-  llm_calls_in_results: z.int().describe('As the results of the closed rollouts have it.'),
-  tokens: z.int(),
-  cost_usd: z.number(),
-  unpriced_calls: z.int(),
-  balances: z.boolean().describe('Every planned rollout is accounted for, and calls and results agree.'),
-  imbalances: z.array(z.string()).describe('What does not add up.'),
-});
-export type BatchLedger = z.infer<typeof batchLedgerSchema>;

@@ -83,7 +83,7 @@ export const batchRequestSchema = rolloutRequestSchema
       .describe(
         'Once it is used up no further rollout starts, and those that run may make no further call that does not fit.',
       ),
-    stop: stopSchema.default({}).describe('When to start no further rollout.'),
+    stop: stopSchema.default({}).describe('When to start no further rollout. Counted anew with each retry.'),
     pass_threshold: z.number().default(1).describe('The reward from which on a rollout has passed, for pass@k.'),
   })
   .refine(({ policy, policies }) => !policies || Object.keys(policy.config).length === 0, {

@@ -1,13 +1,7 @@
 import { z } from 'zod';
+import { batchEventSchema, type BatchStreamEvent } from '../model/batch-event-responses.ts';
 import type { batchRequestSchema, retryBodySchema } from '../model/batch.ts';
-import {
-  type BatchLedger,
-  type BatchResponse,
-  type BatchSummary,
-  batchLedgerSchema,
-  batchListSchema,
-  batchSchema,
-} from '../model/batch-responses.ts';
+import { type BatchResponse, type BatchSummary, batchListSchema, batchSchema } from '../model/batch-responses.ts';
 import type { buildDeploymentSchema, createDeploymentSchema } from '../model/deployment.ts';
 import {
   type createInstancesSchema,
@@ -17,8 +11,9 @@ import {
   instancesCreatedSchema,
 } from '../model/instance.ts';
 import { type GcReport, gcReportSchema, type GcRequestBody } from '../model/garbage.ts';
-import type { EventResponse } from '../model/event-responses.ts';
+import { type EventResponse, eventSchema } from '../model/event-responses.ts';
 import { parseJson } from '../model/json.ts';
+import { type BatchLedger, batchLedgerSchema } from '../model/ledger-responses.ts';
 import {
   type DeploymentResponse,
   type DeploymentStatusResponse,
@@ -41,7 +36,7 @@ import {
 import type { RolloutStatus, rolloutRequestSchema } from '../model/rollout.ts';
 import { type Http, type HttpOptions, createHttp } from './http.ts';
 import { listedObjects } from './listed-objects.ts';
-import { parseEvents } from './rollout-events.ts';
+import { parseEvents } from './events.ts';
 import { uploadBody } from './upload-body.ts';
 
 export type NewDeployment = z.input<typeof createDeploymentSchema>;
@@ -189,12 +184,37 @@ export class HarborClient {
     return this.#http.bytes(`${batchPath(id)}/results`, { query: { format: 'jsonl' } });
   }
 
-  batchLedger(id: string): Promise<BatchLedger> {
-    return this.#http.json(`${batchPath(id)}/ledger`, batchLedgerSchema);
+  /**
+   * What happens in a batch, from behind `after` on, as it happens, and its figures whenever they changed. The last is an `end`,
+   * once the batch has ended; without one the connection was cut. `resumingEvents` goes on across that.
+   */
+  batchEvents(
+    id: string,
+    options: { readonly after?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<BatchStreamEvent> {
+    const { after = 0, signal } = options;
+    const headers = { accept: 'text/event-stream' };
+    const bytes = this.#http.bytes(`${batchPath(id)}/events`, { query: { after }, headers, signal });
+    return parseEvents(bytes, batchEventSchema);
+  }
+
+  /** The books of a batch, with the entries of at most `limit` cells behind `after`; without a word the books alone. */
+  batchLedger(id: string, { limit = 0, after }: { limit?: number; after?: number } = {}): Promise<BatchLedger> {
+    return this.#http.json(`${batchPath(id)}/ledger`, batchLedgerSchema, { query: { limit, after } });
+  }
+
+  /** The books and every rollout, attempt and call, a line of JSON each, as it comes. */
+  batchLedgerLines(id: string): AsyncGenerator<Uint8Array> {
+    return this.#http.bytes(`${batchPath(id)}/ledger`, { query: { format: 'jsonl' } });
   }
 
   steerBatch(id: string, step: 'pause' | 'resume' | 'cancel'): Promise<BatchResponse> {
     return this.#http.json(`${batchPath(id)}/${step}`, batchSchema, { body: { value: {} } });
+  }
+
+  /** Changes how many of a batch's rollouts are open at once; those that are open go on. */
+  setBatchConcurrency(id: string, concurrency: number): Promise<BatchResponse> {
+    return this.#http.json(`${batchPath(id)}/concurrency`, batchSchema, { body: { value: { concurrency } } });
   }
 
   /** Runs the cells again that have no reward; all of them, or those of some failure classes or seeds. */
@@ -219,7 +239,8 @@ export class HarborClient {
   ): AsyncGenerator<EventResponse> {
     const { after = 0, signal } = options;
     const headers = { accept: 'text/event-stream' };
-    return parseEvents(this.#http.bytes(`${rolloutPath(id)}/events`, { query: { after }, headers, signal }));
+    const bytes = this.#http.bytes(`${rolloutPath(id)}/events`, { query: { after }, headers, signal });
+    return parseEvents(bytes, eventSchema);
   }
 
   /** Every recorded LLM call in order, one at a time: a trace may be larger than memory. */

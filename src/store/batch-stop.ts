@@ -10,10 +10,17 @@ interface Stoppable {
   readonly id: string;
   readonly cursor: number;
   readonly plan: BatchPlan;
+  readonly retriedAt: Date | null;
 }
 
-/** Why no further rollout of a batch may start: its budget is used up, or one of its rules says so. null: go on. */
-export async function stopReason(db: Db, { id, cursor, plan: { budget, stop } }: Stoppable): Promise<string | null> {
+/**
+ * Why no further rollout of a batch may start: its budget is used up, or one of its rules says so. null: go on. A budget holds for
+ * the whole batch; the rules look at what has ended since the last retry, which would end at once otherwise.
+ */
+export async function stopReason(
+  db: Db,
+  { id, cursor, plan: { budget, stop }, retriedAt }: Stoppable,
+): Promise<string | null> {
   if (budget.rollouts !== undefined && cursor >= budget.rollouts) return 'budget_exhausted: rollouts';
   // Sums over everything that was done are made only where something asks for them.
   if (budget.usd !== undefined || budget.tokens !== undefined || budget.calls !== undefined) {
@@ -23,7 +30,7 @@ export async function stopReason(db: Db, { id, cursor, plan: { budget, stop } }:
     if (budget.calls !== undefined && calls >= budget.calls) return 'budget_exhausted: calls';
   }
   if (stop.failures === undefined && stop.failure_share === undefined) return null;
-  const { scored, failed, cancelled } = await readCounts(db, id);
+  const { scored, failed, cancelled } = await readCounts(db, id, retriedAt);
   const all = Object.values(failed).reduce((sum, count) => sum + count, 0);
   const lost = infrastructureClasses.reduce((sum, name) => sum + (failed[name] ?? 0), 0);
   const ended = scored + all + cancelled;

@@ -39,12 +39,13 @@ interface CountRow {
   readonly count: number;
 }
 
-export async function readCounts(db: Db, id: string): Promise<BatchCounts> {
+/** `endedSince`: only of those that have ended since then. */
+export async function readCounts(db: Db, id: string, endedSince: Date | null = null): Promise<BatchCounts> {
   const { rows } = await sql<CountRow>`
     select status, failure_class, reward is not null as has_reward, count(*) as count from (
-      select distinct on (batch_cell) status, failure_class, reward from rollouts where batch_id = ${id}
+      select distinct on (batch_cell) status, failure_class, reward, closed_at from rollouts where batch_id = ${id}
       order by batch_cell, batch_generation desc
-    ) newest group by 1, 2, 3`.execute(db);
+    ) newest where ${endedSince === null ? sql`true` : sql`closed_at >= ${endedSince}`} group by 1, 2, 3`.execute(db);
   let scored = 0;
   let cancelled = 0;
   const failed: Partial<Record<FailureClass, number>> = {};

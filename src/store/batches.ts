@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely';
+import { type Compilable, type Selectable, sql } from 'kysely';
 import type { BatchBudget, BatchPlan, BatchStatus } from '../model/batch.ts';
 import { gridOf } from '../model/batch.ts';
 import { cellAt } from '../model/batch-cells.ts';
@@ -6,6 +6,7 @@ import type { SeedRewards } from '../model/batch-figures.ts';
 import type { FailureClass } from '../model/failures.ts';
 import { batchRolloutId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import { type BatchEvent, readBatchEvents, toldOfBatch } from './batch-events.ts';
 import { type BatchSums, readCounts, readSums, type BatchCounts } from './batch-sums.ts';
 import { stopReason } from './batch-stop.ts';
 import { type Db, toJson } from './database.ts';
@@ -14,6 +15,9 @@ import { noteStatus, type RolloutRow, sizeOf } from './rollouts.ts';
 import type { Database, RetriedCell } from './schema.ts';
 
 export type BatchRow = Selectable<Database['batches']>;
+
+/** A batch without its plan, which can be large and never changes. */
+export type BatchState = Omit<BatchRow, 'plan'>;
 
 export interface NewBatch {
   readonly id: string;
@@ -47,6 +51,8 @@ export interface RetrySelection {
 export interface BatchStore {
   create(batch: NewBatch): Promise<BatchRow>;
   find(id: string): Promise<BatchRow | undefined>;
+  /** For who looks again and again. */
+  state(id: string): Promise<BatchState | undefined>;
   /** Alone, since every attempt asks for it and the rest of a plan can be large. */
   budget(id: string): Promise<BatchBudget | undefined>;
   list(organization: string, page: { readonly limit: number; readonly offset: number }): Promise<readonly BatchRow[]>;
@@ -73,6 +79,8 @@ export interface BatchStore {
   rewards(id: string, passThreshold: number): Promise<readonly SeedRewards[]>;
   /** The newest rollout of each cell behind `after`, by cell. */
   results(id: string, after: number, limit: number): Promise<readonly RolloutRow[]>;
+  /** What happened in it behind `after`, in order: of its rollouts every change of status, of itself every change. */
+  events(id: string, after: number, limit: number): Promise<readonly BatchEvent[]>;
 }
 
 /**
@@ -91,13 +99,17 @@ export function batchStore(db: Db): BatchStore {
 
   return {
     create: ({ plan, ...batch }) =>
-      db
-        .insertInto('batches')
-        .values({ ...batch, total: batch.planned, plan: toJson(plan) })
-        .returningAll()
-        .executeTakeFirstOrThrow(),
+      changed(
+        db,
+        db
+          .insertInto('batches')
+          .values({ ...batch, total: batch.planned, plan: toJson(plan) })
+          .returningAll(),
+      ),
 
     find,
+
+    state: (id) => db.selectFrom('batches').select(stateColumns).where('id', '=', id).executeTakeFirst(),
 
     async budget(id) {
       const row = await db
@@ -136,22 +148,21 @@ export function batchStore(db: Db): BatchStore {
         .execute(),
 
     move: (id, from, to) =>
-      db
-        .updateTable('batches')
-        .set({ status: to })
-        .where('id', '=', id)
-        .where('status', 'in', from)
-        .returningAll()
-        .executeTakeFirst(),
+      told(
+        db,
+        db.updateTable('batches').set({ status: to }).where('id', '=', id).where('status', 'in', from).returningAll(),
+      ),
 
     setConcurrency: (id, concurrency) =>
-      db
-        .updateTable('batches')
-        .set({ concurrency })
-        .where('id', '=', id)
-        .where('status', 'not in', closedForGood)
-        .returningAll()
-        .executeTakeFirst(),
+      told(
+        db,
+        db
+          .updateTable('batches')
+          .set({ concurrency })
+          .where('id', '=', id)
+          .where('status', 'not in', closedForGood)
+          .returningAll(),
+      ),
 
     retry: (id, selection) => db.transaction().execute((tx) => retryWithin(tx, id, selection)),
 
@@ -178,7 +189,40 @@ export function batchStore(db: Db): BatchStore {
         .orderBy('batchGeneration', 'desc')
         .limit(limit)
         .execute(),
+
+    events: (id, after, limit) => readBatchEvents(db, id, after, limit),
   };
+}
+
+const stateColumns = [
+  'id',
+  'organization',
+  'deploymentId',
+  'deploymentName',
+  'name',
+  'status',
+  'stopReason',
+  'planned',
+  'total',
+  'cursor',
+  'concurrency',
+  'priority',
+  'generation',
+  'snapshotName',
+  'createdAt',
+  'retriedAt',
+  'closedAt',
+] as const satisfies readonly (keyof BatchState)[];
+
+/** Changes a batch, if it is one that may be changed so, and tells it among its events. */
+async function told(db: Db, change: Compilable<BatchRow>): Promise<BatchRow | undefined> {
+  return (await toldOfBatch(change).execute(db)).rows[0];
+}
+
+async function changed(db: Db, change: Compilable<BatchRow>): Promise<BatchRow> {
+  const row = await told(db, change);
+  if (!row) throw new Error('a batch that was to be changed is not there');
+  return row;
 }
 
 /** Figures go by the newest rollout of each cell: a retry takes the place of what it makes up for. */
@@ -201,29 +245,29 @@ async function turnWithin(tx: Db, id: string, most: number): Promise<BatchTurn |
     .executeTakeFirstOrThrow();
   if (batch.status === 'running' && batch.cursor < batch.total && batch.stopReason === null) {
     const reason = await stopReason(tx, batch);
-    if (reason !== null) batch = await update(tx, id, { stopReason: reason });
+    if (reason !== null) batch = await changed(tx, changeOf(tx, id, { stopReason: reason }));
   }
   const may = batch.status === 'running' && batch.stopReason === null;
   const budget = batch.plan.budget.rollouts ?? Number.POSITIVE_INFINITY;
   const room = Math.min(most, mostOpen(batch) - count, batch.total - batch.cursor, budget - batch.cursor);
   const begun = may && room > 0 ? await begin(tx, batch, room) : [];
-  if (begun.length > 0) batch = await update(tx, id, { cursor: batch.cursor + begun.length });
+  if (begun.length > 0) {
+    batch = await changeOf(tx, id, { cursor: batch.cursor + begun.length }).executeTakeFirstOrThrow();
+  }
   const open = count + begun.length;
   const isDone = batch.cursor === batch.total || batch.stopReason !== null || batch.status === 'cancelling';
   if (open === 0 && isDone && batch.closedAt === null) {
     const status = batch.status === 'cancelling' ? 'cancelled' : 'completed';
-    batch = await update(tx, id, { status, closedAt: new Date() });
+    batch = await changed(tx, changeOf(tx, id, { status, closedAt: new Date() }));
   }
   return { batch, begun, open };
 }
 
-async function update(
+const changeOf = (
   tx: Db,
   id: string,
-  change: Partial<Pick<BatchRow, 'status' | 'stopReason' | 'cursor' | 'total' | 'closedAt'>>,
-): Promise<BatchRow> {
-  return tx.updateTable('batches').set(change).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
-}
+  change: Partial<Pick<BatchRow, 'status' | 'stopReason' | 'cursor' | 'total' | 'retriedAt' | 'closedAt'>>,
+) => tx.updateTable('batches').set(change).where('id', '=', id).returningAll();
 
 /** Writes down the next `count` rollouts. */
 async function begin(tx: Db, batch: BatchRow, count: number): Promise<readonly RolloutRow[]> {
@@ -247,7 +291,7 @@ async function begin(tx: Db, batch: BatchRow, count: number): Promise<readonly R
     .onConflict((conflict) => conflict.column('id').doNothing())
     .returningAll();
   const written = await sql<RolloutRow>`
-    with moved as (${insert}), noted as (${noteStatus}) select * from moved`.execute(tx);
+    with moved as (${insert}), ${noteStatus} select * from moved`.execute(tx);
   if (written.rows.length < count) throw new Error(`some of the next rollouts of batch ${batch.id} exist already`);
   return written.rows;
 }
@@ -314,16 +358,14 @@ async function retryWithin(tx: Db, id: string, { classes, seeds }: RetrySelectio
     .insertInto('batchGenerations')
     .values({ batchId: id, generation: (last ?? 1) + 1, first, cells: toJson(cells) })
     .execute();
-  await tx
-    .updateTable('batches')
-    .set({
-      total: first + cells.length,
-      closedAt: null,
-      stopReason: null,
-      status: batch.closedAt ? 'running' : batch.status,
-    })
-    .where('id', '=', id)
-    .execute();
+  const change = {
+    total: first + cells.length,
+    closedAt: null,
+    stopReason: null,
+    retriedAt: new Date(),
+    status: batch.closedAt ? 'running' : batch.status,
+  } as const;
+  await changed(tx, changeOf(tx, id, change));
   return cells.length;
 }
 

@@ -3,6 +3,7 @@ import { type Compilable, type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Capacity } from '../model/capacity.ts';
 import type { RolloutResult } from '../model/result.ts';
 import { type RolloutRequest, type RolloutStatus, rolloutStatuses } from '../model/rollout.ts';
+import { tellBatch } from './batch-events.ts';
 import { fits, heldByOwner, heldInAll, queue } from './admission.ts';
 import { type Db, toJson } from './database.ts';
 import { untilUnique } from './events.ts';
@@ -87,7 +88,7 @@ export function rolloutStore(db: Db, bell: EventEmitter): RolloutStore {
 
   /** Changes a rollout's status, which becomes one of its events by the same statement, and rings for who follows them. */
   async function noted(change: Compilable<RolloutRow>): Promise<RolloutRow | undefined> {
-    const statement = sql<RolloutRow>`with moved as (${change}), noted as (${noteStatus}) select * from moved`;
+    const statement = sql<RolloutRow>`with moved as (${change}), ${noteStatus} select * from moved`;
     const [row] = (await untilUnique(() => statement.execute(db))).rows;
     if (row) bell.emit(row.id);
     return row;
@@ -242,8 +243,11 @@ const limitOf = (
 const upTo = (status: RolloutStatus): readonly RolloutStatus[] =>
   rolloutStatuses.slice(0, rolloutStatuses.indexOf(status) + 1);
 
-/** Every change of a rollout's status is one of its events, both or neither; `moved` is the row as it has become. */
-export const noteStatus = sql`
+/**
+ * Parts of a `with`: every change of a rollout's status is one of its events, and of its batch's, all or none; `moved` is the
+ * row as it has become.
+ */
+export const noteStatus = sql`noted as (
   insert into events (rollout_id, seq, key, type, attempt, data)
   select id, (select coalesce(max(seq), 0) + 1 from events where rollout_id = moved.id),
     'status/' || attempt || '/' || status, 'status', attempt,
@@ -251,7 +255,8 @@ export const noteStatus = sql`
       else jsonb_build_object('reward', reward, 'failure', result -> 'failure') end
   from moved
   where not exists (select 1 from events where rollout_id = moved.id and key = 'status/' || attempt || '/' || status)
-  returning seq`;
+  returning rollout_id
+  ), ${tellBatch}`;
 
 /**
  * Binds a rollout to a workflow run and gives it a place if there is room for it and all who stand before it: one
@@ -278,5 +283,5 @@ const admission = (id: string, { workflowId, workflowRunId }: WorkflowRun, capac
   from decided
   where rollouts.id = decided.id
   returning rollouts.*, decided.ahead as ahead
-  ), noted as (${noteStatus})
+  ), ${noteStatus}
   select * from moved`;

@@ -44,6 +44,8 @@ export interface Database {
   idempotencyKeys: IdempotencyKeysTable;
   batches: BatchesTable;
   batchGenerations: BatchGenerationsTable;
+  batchEvents: BatchEventsTable;
+  batchPositions: BatchPositionsTable;
   grants: GrantsTable;
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
@@ -210,6 +212,8 @@ interface BatchesTable {
   snapshotName: string;
   plan: JsonColumn<BatchPlan>;
   createdAt: Generated<Date>;
+  /** The last time. Its rules for stopping look at what has ended since. */
+  retriedAt: Date | null;
   closedAt: Date | null;
 }
 
@@ -220,6 +224,28 @@ interface BatchGenerationsTable {
   /** Place of its first rollout among all that the batch starts. */
   first: number;
   cells: JsonColumn<readonly RetriedCell[]>;
+}
+
+/** Only ever added to: changes of status of a batch's rollouts, and of the batch itself, which have no rollout. */
+interface BatchEventsTable {
+  batchId: string;
+  /** Without a gap within the batch. */
+  seq: number;
+  at: Generated<Date>;
+  rolloutId: string | null;
+  attempt: number | null;
+  status: RolloutStatus | BatchStatus;
+  reward: number | null;
+  failureClass: FailureClass | null;
+  stopReason: string | null;
+  concurrency: number | null;
+  total: number | null;
+}
+
+/** How many events a batch has. */
+interface BatchPositionsTable {
+  batchId: string;
+  position: number;
 }
 
 export interface RetriedCell {

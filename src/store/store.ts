@@ -3,6 +3,7 @@ import { type ApiKeyStore, apiKeyStore } from './api-keys.ts';
 import { type ArtifactStore, artifactStore } from './artifacts.ts';
 import { type AttemptStore, attemptStore } from './attempts.ts';
 import { type BatchStore, batchStore } from './batches.ts';
+import { type LedgerStore, ledgerStore } from './batch-ledger.ts';
 import type { BlobStore } from './blobs.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
@@ -33,6 +34,7 @@ export interface Store {
   readonly figures: FigureStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
   readonly batches: BatchStore;
+  readonly ledger: LedgerStore;
   readonly grants: GrantStore;
   readonly traces: TraceStore;
   readonly blobs: BlobStore;
@@ -59,6 +61,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     figures: figureStore(db),
     idempotencyKeys: idempotencyKeyStore(db),
     batches: batchStore(db),
+    ledger: ledgerStore(db),
     grants: grantStore(db),
     traces: traceStore(db),
     blobs,

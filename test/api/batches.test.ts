@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import {
-  batchLedgerSchema,
   batchListSchema,
   batchResultSchema,
   batchResultsSchema,
   batchSchema,
 } from '../../src/model/batch-responses.ts';
+import { batchLedgerSchema } from '../../src/model/ledger-responses.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
@@ -15,6 +15,7 @@ import type { RolloutResult } from '../../src/model/result.ts';
 
 const api = useApi();
 const policy = { config: { model: 'gpt-5-mini' } };
+const unpriced = { config: { model: 'gpt-of-our-own' } };
 const prompt_template = { sections: [{ role: 'user', content: 'Do it.' }] };
 const root = '/api/harbor/batches';
 
@@ -61,15 +62,29 @@ describe('a batch', () => {
     [{ policies: [policy] }, 'policies', 'one of the two'],
     [{ retry: { sandbox_lost: 11 } }, 'retry.sandbox_lost', 'at most 10'],
     [{ budget: { usd: 0 } }, 'budget.usd', 'more than 0'],
+    [{ budget: { usd: 5 }, policy: unpriced }, 'policy.config.model', 'gpt-of-our-own has no known price'],
+    [
+      { budget: { usd: 5 }, policies: [policy, unpriced], policy: undefined },
+      'policies.1.config.model',
+      'policies.1.config.model: budget.usd cannot be kept: gpt-of-our-own has no known price',
+    ],
+    [{ limits: { budget: { usd: 5 } }, policy: unpriced }, 'limits.budget.usd', 'no known price'],
   ])('%j is refused, naming the field', async (body, field, says) => {
     const answer = await post('/api/harbor/deployments/env/batches', { policy, prompt_template, ...body });
     expect(answer.status).toBe(400);
     expect(problemOf(answer)).toMatchObject({ field, detail: expect.stringContaining(says) });
   });
 
+  test('with a budget in dollars runs models with a price; without one any model', async () => {
+    expect(await create({ budget: { usd: 5 } })).toMatchObject({ policies: [{ model: 'gpt-5-mini' }] });
+    expect(await create({ budget: { tokens: 5000 }, policy: unpriced })).toMatchObject({
+      policies: [{ model: 'gpt-of-our-own' }],
+    });
+  });
+
   test('is nothing that another organization sees', async () => {
     const { id } = await create({});
-    for (const rest of ['', '/results', '/ledger']) {
+    for (const rest of ['', '/results', '/ledger', '/events']) {
       expect((await api().ask(`${root}/${id}${rest}`, { key: api().foreignKey })).status).toBe(404);
     }
     expect((await api().ask(`${root}/${id}/cancel`, { method: 'POST', key: api().foreignKey })).status).toBe(404);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { eventListSchema } from '../../src/model/event-responses.ts';
+import { eventListSchema, eventSchema } from '../../src/model/event-responses.ts';
 import { parseJson } from '../../src/model/json.ts';
-import { parseEvents } from '../../src/sdk/rollout-events.ts';
+import { parseEvents } from '../../src/sdk/events.ts';
 import { problemOf, useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { endRollout, roomFor, run } from '../support/rollout.ts';
@@ -27,7 +27,7 @@ const say = (id: string, message: string) =>
   api().store.events.append(id, [{ key: message, attempt: 1, content: { type: 'notice', message } }]);
 const path = (id: string, query = '') => `/api/harbor/rollouts/${id}/events${query}`;
 const opened = async (id: string, query = '', headers = {}) =>
-  parseEvents(await api().open(path(id, query), { headers }));
+  parseEvents(await api().open(path(id, query), { headers }), eventSchema);
 const take = async <T>(events: AsyncGenerator<T>, many: number): Promise<T[]> => {
   const taken: T[] = [];
   while (taken.length < many) {

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
-import type { BatchLedger, BatchResult } from '../../src/model/batch-responses.ts';
-import { batchResultSchema } from '../../src/model/batch-responses.ts';
+import { type BatchResult, batchResultSchema } from '../../src/model/batch-responses.ts';
+import type { BatchLedger } from '../../src/model/ledger-responses.ts';
 import { parseJson } from '../../src/model/json.ts';
 import type { RolloutResponse } from '../../src/model/responses.ts';
 import type { HarborClient, TraceCall } from '../../src/sdk/client.ts';

@@ -1,7 +1,7 @@
 import { containersOf } from '../support/engine.ts';
 import { eventually, withFolder } from '../support/project.ts';
 import { packContext } from '../../src/sdk/pack-context.ts';
-import type { BatchLedger } from '../../src/model/batch-responses.ts';
+import type { BatchLedger } from '../../src/model/ledger-responses.ts';
 import { audit, type Books, type Expected, readBooks } from './books.ts';
 import { dockerfile, environmentOf } from './environment.ts';
 import { type Happening, startChaos } from './faults.ts';

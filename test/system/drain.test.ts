@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HarborClient } from '../../src/sdk/client.ts';
 import { reconnecting } from '../../src/sdk/reconnecting.ts';
-import { resumingEvents } from '../../src/sdk/rollout-events.ts';
+import { resumingEvents } from '../../src/sdk/events.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { prepareGround, type RoleGround } from '../support/postgres-roles.ts';
 import { eventually } from '../support/project.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { batchEventListSchema, batchEventSchema } from '../../model/batch-event-responses.ts';
 import { batchRequestSchema, concurrencyBodySchema, retryBodySchema } from '../../model/batch.ts';
 import {
-  batchLedgerSchema,
   batchListSchema,
   batchResultSchema,
   batchResultsSchema,
@@ -27,6 +27,7 @@ import {
   instancesCreatedSchema,
 } from '../../model/instance.ts';
 import { type JsonObject, jsonSchema } from '../../model/json.ts';
+import { batchLedgerSchema, ledgerLineSchema } from '../../model/ledger-responses.ts';
 import { limits } from '../../model/limits.ts';
 import {
   acceptedComparisonSchema,
@@ -107,6 +108,9 @@ const answers: NamedSchemas = {
   BatchResult: batchResultSchema,
   BatchResults: batchResultsSchema,
   BatchLedger: batchLedgerSchema,
+  BatchLedgerLine: ledgerLineSchema,
+  BatchEvent: batchEventSchema,
+  BatchEventList: batchEventListSchema,
   Event: eventSchema,
   EventList: eventListSchema,
   Trace: traceSchema,

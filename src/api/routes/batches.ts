@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Response, Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
 import { steerBatch, wakeBatch } from '../../activities/batch-steering.ts';
 import { batchRequestSchema, batchSteps, concurrencyBodySchema, retryBodySchema } from '../../model/batch.ts';
@@ -11,7 +11,8 @@ import { startBatch } from '../batch-start.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type Effect, effectOf, ignoredBody, keyedBodyOf } from '../idempotency.ts';
 import { pageQuery, queryOf, untilClosed, wholeNumber } from '../input.ts';
-import { presentBatch, presentBatchResult, presentBatchSummary, presentLedger } from '../present-batch.ts';
+import { ledgerEntries, presentBooks, streamLedger } from '../batch-ledger.ts';
+import { presentBatch, presentBatchResult, presentBatchSummary } from '../present-batch.ts';
 import { conflict, notFound, unavailable } from '../problems.ts';
 import { findDeployment } from './deployments.ts';
 
@@ -22,6 +23,12 @@ export const batchResultsQuery = z.object({
   limit: wholeNumber(leastPage, mostPage).default(usualPage).describe('How many at most; of JSON pages only.'),
   after: wholeNumber(0, limits.batchRollouts).optional().describe('The cell behind which to go on.'),
   format: z.enum(['json', 'jsonl']).optional().describe('`jsonl`: all that follow, a line each.'),
+});
+
+export const batchLedgerQuery = z.object({
+  limit: wholeNumber(0, mostPage).default(usualPage).describe('How many cells at most; 0: the books alone.'),
+  after: wholeNumber(0, limits.batchRollouts).optional().describe('The cell behind which to go on.'),
+  format: z.enum(['json', 'jsonl']).optional().describe('`jsonl`: the books and every entry, a line each.'),
 });
 
 export function batchRoutes(deps: ApiDeps): Router {
@@ -49,7 +56,7 @@ export function batchRoutes(deps: ApiDeps): Router {
   router.get('/batches/:batch/results', async (request, response) => {
     const { limit, after = -1, format } = queryOf(request, batchResultsQuery);
     const { id } = await find(response, request.params.batch);
-    if (format === 'jsonl' || (format === undefined && request.accepts(['json', lines]) === lines)) {
+    if (wantsLines(request, format)) {
       await streamResults(response, id, after);
       return;
     }
@@ -59,7 +66,17 @@ export function batchRoutes(deps: ApiDeps): Router {
   });
 
   router.get('/batches/:batch/ledger', async (request, response) => {
-    response.json(await presentLedger(store, await find(response, request.params.batch)));
+    const { limit, after = -1, format } = queryOf(request, batchLedgerQuery);
+    const batch = await find(response, request.params.batch);
+    if (wantsLines(request, format)) {
+      await streamLedger(response, store, batch);
+      return;
+    }
+    const from = Math.min(after + 1, batch.planned);
+    const to = Math.min(from + limit, batch.planned);
+    const parts = limit === 0 ? [] : await Array.fromAsync(ledgerEntries(store, batch, { from, to }));
+    const books = await presentBooks(store, batch);
+    response.json({ ...books, entries: parts.flat(), next: to > from && to < batch.planned ? to - 1 : null });
   });
 
   for (const kind of batchSteps) {
@@ -104,11 +121,7 @@ export function batchRoutes(deps: ApiDeps): Router {
     response.json(await presentBatch(store, await find(response, id)));
   }
 
-  async function find(response: Response, id: string): Promise<BatchRow> {
-    const batch = await store.batches.find(id);
-    if (batch?.organization !== organizationOf(response)) throw notFound(`Batch ${id}`);
-    return batch;
-  }
+  const find = (response: Response, id: string) => findBatch(deps, response, id);
 
   /** Page by page, so that no size of a batch costs memory. */
   async function streamResults(response: Response, id: string, behind: number): Promise<void> {
@@ -126,6 +139,17 @@ export function batchRoutes(deps: ApiDeps): Router {
   }
 
   return router;
+}
+
+function wantsLines(request: Request, format: 'json' | 'jsonl' | undefined): boolean {
+  return format === 'jsonl' || (format === undefined && request.accepts(['json', lines]) === lines);
+}
+
+/** A batch of the one who asks. */
+export async function findBatch({ store }: ApiDeps, response: Response, id: string): Promise<BatchRow> {
+  const batch = await store.batches.find(id);
+  if (batch?.organization !== organizationOf(response)) throw notFound(`Batch ${id}`);
+  return batch;
 }
 
 const lines = 'application/x-ndjson';

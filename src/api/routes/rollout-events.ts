@@ -1,16 +1,15 @@
 import { Router } from 'express';
 import { z } from 'zod';
-import { invalid } from '../../model/errors.ts';
 import type { EventList } from '../../model/event-responses.ts';
 import type { ApiDeps } from '../deps.ts';
 import { eventPage, presentEvent, streamEvents } from '../event-stream.ts';
-import { queryOf, wholeNumber } from '../input.ts';
+import { queryOf } from '../input.ts';
+import { eventPlace, lastEventId } from '../server-sent-events.ts';
 import { findRollout } from './rollouts.ts';
 
-const place = wholeNumber(0, 2 ** 31 - 1);
 export const eventsQuery = z.object({
-  after: place.optional().describe('Only what comes after the event of this `seq`.'),
-  cursor: place.optional().describe('The same, under the name that the existing client gives it.'),
+  after: eventPlace.optional().describe('Only what comes after the event of this `seq`.'),
+  cursor: eventPlace.optional().describe('The same, under the name that the existing client gives it.'),
 });
 
 /** What happens in a rollout, as it happens: a stream of server-sent events, or pages of JSON for who asks for JSON. */
@@ -22,7 +21,7 @@ export function rolloutEventRoutes(deps: ApiDeps): Router {
     const row = await findRollout(deps, response, request.params.id);
     const { after, cursor } = queryOf(request, eventsQuery);
     // A browser that reconnects says where it stopped; that is newer than what its address says.
-    const from = lastEventId(request.get('last-event-id')) ?? after ?? cursor ?? 0;
+    const from = lastEventId(request) ?? after ?? cursor ?? 0;
     if (request.accepts(['text/event-stream', 'application/json']) === 'application/json') {
       const events = await store.events.list(row.id, from, eventPage);
       const complete = row.closedAt !== null && events.length < eventPage;
@@ -40,11 +39,4 @@ export function rolloutEventRoutes(deps: ApiDeps): Router {
   });
 
   return router;
-}
-
-function lastEventId(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  const parsed = place.safeParse(text);
-  if (!parsed.success) throw invalid('Last-Event-ID', 'must be the id of an event, a whole number');
-  return parsed.data;
 }

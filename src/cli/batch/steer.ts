@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { apiCommand, type CliContext, clientFor, type ServerFlags } from '../context.ts';
+import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from '../context.ts';
 import { say } from '../output.ts';
 
 const steps = {
@@ -17,4 +17,12 @@ export function register(group: Command, context: CliContext): void {
         say(`${id}  ${status}`);
       });
   }
+  apiCommand(group, 'concurrency <id> <n>')
+    .description('change how many rollouts of a batch are open at once; those that are open go on')
+    .action(async (id: string, many: string, flags: ServerFlags) => {
+      const { status, concurrency } = await (
+        await clientFor(context, flags)
+      ).setBatchConcurrency(id, wholeNumber(1)(many));
+      say(`${id}  ${status}  ${concurrency} at once`);
+    });
 }

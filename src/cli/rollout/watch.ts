@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { resumingEvents } from '../../sdk/rollout-events.ts';
+import { resumingEvents } from '../../sdk/events.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from '../context.ts';
 import { eventLines } from '../logs/event-lines.ts';
 import { note, paint, say } from '../output.ts';

@@ -1,18 +1,21 @@
 import { batchRequestSchema, batchSteps, concurrencyBodySchema, retryBodySchema } from '../../../model/batch.ts';
-import {
-  batchLedgerSchema,
-  batchListSchema,
-  batchResultSchema,
-  batchResultsSchema,
-  batchSchema,
-} from '../../../model/batch-responses.ts';
-import { batchListQuery, batchResultsQuery } from '../../routes/batches.ts';
+import { batchListSchema, batchResultSchema, batchResultsSchema, batchSchema } from '../../../model/batch-responses.ts';
+import { batchEventListSchema, batchEventSchema } from '../../../model/batch-event-responses.ts';
+import { batchLedgerSchema, ledgerLineSchema } from '../../../model/ledger-responses.ts';
+import { batchEventsQuery } from '../../routes/batch-events.ts';
+import { batchLedgerQuery, batchListQuery, batchResultsQuery } from '../../routes/batches.ts';
 import { json, keyed, refusals } from '../answers.ts';
 import type { Answers, Operation } from '../operation.ts';
 
 const root = '/api/harbor/batches';
 const byId = { batch: '$response.body#/id' };
-const links = { getBatch: byId, listBatchResults: byId, getBatchLedger: byId, cancelBatch: byId };
+const links = {
+  getBatch: byId,
+  listBatchResults: byId,
+  getBatchEvents: byId,
+  getBatchLedger: byId,
+  cancelBatch: byId,
+};
 
 const steered: Answers = {
   200: json(batchSchema, 'The batch as it is now; its workflow acts on the change at once.', links),
@@ -97,12 +100,46 @@ export const batchOperations: readonly Operation[] = [
     },
   },
   {
+    id: 'getBatchEvents',
+    method: 'get',
+    path: `${root}/:batch/events`,
+    tag: 'batches',
+    summary: 'Watch a batch',
+    description:
+      'As server-sent events until it has ended: `rollout` when one of its rollouts changes its status, `batch` when it changes itself, `progress` with its figures when they changed, `end` with the last ones. `id` is the place of the first two kinds, `data` the whole event. Who asks for `application/json` gets one page of at most 500 of those instead, and goes on with `after` = `next` until `complete`.',
+    query: batchEventsQuery,
+    headers: [
+      {
+        name: 'Last-Event-ID',
+        description: 'As browsers send it when they connect again; goes before `after`.',
+        example: '12',
+      },
+    ],
+    answers: {
+      200: {
+        description: 'The events.',
+        content: { 'text/event-stream': batchEventSchema, 'application/json': batchEventListSchema },
+      },
+      204: { description: 'The batch has ended, and all up to `Last-Event-ID` was told: do not connect again.' },
+      ...refusals(...keyed, 404),
+    },
+  },
+  {
     id: 'getBatchLedger',
     method: 'get',
     path: `${root}/:batch/ledger`,
     tag: 'batches',
     summary: 'The books of a batch, held against each other',
-    answers: { 200: json(batchLedgerSchema, 'What was planned, and what became of it.'), ...refusals(...keyed, 404) },
+    description:
+      'Every planned rollout, every attempt with why it began, why it ended and what it cost, every call; and what does not add up. As pages by cell, or with `format=jsonl` or `Accept: application/x-ndjson` all of it, a line each.',
+    query: batchLedgerQuery,
+    answers: {
+      200: {
+        description: 'What was planned, and what became of it.',
+        content: { 'application/json': batchLedgerSchema, 'application/x-ndjson': ledgerLineSchema },
+      },
+      ...refusals(...keyed, 404),
+    },
   },
   ...batchSteps.map((kind): Operation => ({
     id: `${kind}Batch`,

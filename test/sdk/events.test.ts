@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { EventResponse } from '../../src/model/event-responses.ts';
+import { type EventResponse, eventSchema } from '../../src/model/event-responses.ts';
 import { UnreachableError } from '../../src/sdk/errors.ts';
 import { reconnecting } from '../../src/sdk/reconnecting.ts';
-import { parseEvents, resumingEvents } from '../../src/sdk/rollout-events.ts';
+import { parseEvents, resumingEvents } from '../../src/sdk/events.ts';
 
 const event = (seq: number): EventResponse => ({
   seq,
@@ -21,12 +21,12 @@ async function* inPieces(text: string, bytes: number): AsyncGenerator<Uint8Array
 describe('a stream of events', () => {
   test.each([1, 7, 1000])('is read in pieces of %s bytes, without its comments', async (bytes) => {
     const text = `: still here\n\n${wire(event(1))}: still here\n\n${wire(event(2))}`;
-    expect(await Array.fromAsync(parseEvents(inPieces(text, bytes)))).toEqual([event(1), event(2)]);
+    expect(await Array.fromAsync(parseEvents(inPieces(text, bytes), eventSchema))).toEqual([event(1), event(2)]);
   });
 
   test('leaves out an event that did not come whole', async () => {
     const text = wire(event(1)) + wire(event(2)).slice(0, -1);
-    expect(await Array.fromAsync(parseEvents(inPieces(text, 1000)))).toEqual([event(1)]);
+    expect(await Array.fromAsync(parseEvents(inPieces(text, 1000), eventSchema))).toEqual([event(1)]);
   });
 
   test('goes on behind the last event after an outage', async () => {

@@ -85,8 +85,8 @@ describe('a batch that hands over', { timeout: 120_000 }, () => {
     expect(byEvents.what).toEqual(whole.what);
     expect([whole.runs.length, byEvents.runs.length > 2]).toEqual([1, true]);
     expect(Math.max(whole.most, byEvents.most)).toBeLessThanOrEqual(4);
-    // One look, and what four rollouts may say meanwhile.
-    expect(Math.max(...byEvents.runs)).toBeLessThanOrEqual(eventsPerRun + 20);
+    // One look, what four rollouts may say meanwhile, and tasks that were refused since they said it: three events each.
+    expect(Math.max(...byEvents.runs)).toBeLessThanOrEqual(eventsPerRun + 40);
   });
 
   test('loses no Update, whichever run it meets', async () => {

@@ -204,6 +204,6 @@ test('whatever is put, referred to, forgotten and grows old while sweeps go on, 
       await sweep();
       expect(await there()).toEqual([]);
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });

@@ -215,7 +215,7 @@ test('all of them log in lines of JSON, workers with the ids of rollouts, and no
     for (const word of [secret, apiKey, token]) expect(said).not.toContain(word);
   }
   const told = workers.map((worker) => worker.said()).join('\n');
-  for (const activity of ['provision', 'runAgent', 'evaluate', 'collect', 'teardown']) {
+  for (const activity of ['provision', 'runAgent', 'evaluate', 'close']) {
     expect(told).toContain(`"rollout":"by-second","activity":"${activity}","try":1,"outcome":"ok"`);
   }
 });

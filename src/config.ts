@@ -67,7 +67,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 /** `DATABASE_URL`, or the content of the file that `DATABASE_URL_FILE` names: its password need not be in an environment. */
 export function databaseUrl(env: NodeJS.ProcessEnv): string | undefined {
   const name = 'DATABASE_URL';
-  const url = secret(env, name);
+  const url = readSecret(env, name);
   if (!url) return undefined;
   // The address itself is never shown: it may hold a password.
   if (!/^postgres(ql)?:\/\//.test(url)) throw invalid(name, 'must begin with postgresql://');
@@ -75,18 +75,32 @@ export function databaseUrl(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
+ * The environment with the LLM keys that `OPENAI_API_KEY_FILE` and `ANTHROPIC_API_KEY_FILE` name in the place of these. For
+ * processes that hand keys on to the interceptor, and to nobody else.
+ */
+export function withLlmKeys(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const all = { ...env };
+  for (const name of ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY']) {
+    const key = readSecret(env, name);
+    delete all[`${name}_FILE`];
+    if (key) all[name] = key;
+  }
+  return all;
+}
+
+/**
  * `HARBOR_SECRET`, by which all processes of one installation know each other. Throws `invalid_request` where it is not set.
  */
 export function installationSecret(env: NodeJS.ProcessEnv): string {
   const name = 'HARBOR_SECRET';
-  const value = secret(env, name);
+  const value = readSecret(env, name);
   if (value && /^[0-9a-f]{64}$/.test(value)) return value;
   const problem = value ? 'must be 64 hexadecimal digits' : 'is not set';
   throw invalid(name, problem, 'Make one with `openssl rand -hex 32`, the same for all processes.');
 }
 
 /** A variable that holds a secret, or the content of the file that the same name with `_FILE` names. */
-function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
+export function readSecret(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const file = env[`${name}_FILE`]?.trim();
   const given = env[name]?.trim();
   if (file && given) throw invalid(name, `is set, and so is ${name}_FILE`, 'Set one of the two.');
@@ -134,7 +148,7 @@ function oneOf(env: NodeJS.ProcessEnv, name: string, values: readonly string[]):
 }
 
 function apiKey(env: NodeJS.ProcessEnv): string | undefined {
-  const key = secret(env, 'HARBOR_API_KEY');
+  const key = readSecret(env, 'HARBOR_API_KEY');
   if (!key) return undefined;
   if (key.length < 16) throw invalid('HARBOR_API_KEY', 'must have at least 16 characters');
   return key;

@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
+import { parseJson } from '../model/json.ts';
 import { register as batch } from './batch/group.ts';
 import { register as build } from './build.ts';
 import type { CliContext } from './context.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as gc } from './gc.ts';
+import { register as health } from './health.ts';
 import { register as instances } from './instances/group.ts';
 import { register as list } from './list.ts';
 import { reportError } from './report-error.ts';
@@ -25,6 +29,7 @@ const commands = [
   doctor,
   migrate,
   roles,
+  health,
   upload,
   build,
   status,
@@ -65,8 +70,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 function createProgram(context: CliContext): Command {
   const program = new Command(context.name)
     .description('Runs coding agents in sandboxes made from your Dockerfile, and scores what they did.')
+    .version(version(), '--version', 'what this is the version of')
     .showHelpAfterError('--help tells what there is.')
     .exitOverride();
   for (const register of commands) register(program, context);
   return program;
+}
+
+/** Of the package that this is part of, whether it runs from src or from dist. */
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return parseJson(readFileSync(file, 'utf8'), z.object({ version: z.string() }), 'package.json').version;
 }

@@ -40,7 +40,8 @@ export function activityMeter(registry: Registry): ActivityInterceptorsFactory {
   });
 }
 
-function outcomeOf(error: unknown): string {
+/** `ok` aside: the class of the failure, or `interrupted`. */
+export function outcomeOf(error: unknown): string {
   if (!(error instanceof ApplicationFailure)) return 'interrupted';
   return isFailureClass(error.type) ? error.type : 'internal';
 }

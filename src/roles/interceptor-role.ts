@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import { roleInterceptorPort } from '../config.ts';
+import { roleInterceptorPort, withLlmKeys } from '../config.ts';
 import { stopChild } from '../embedded/child.ts';
 import { createFile, readIfThere } from '../embedded/files.ts';
 import { type Home, lockHome, openHome } from '../embedded/home.ts';
@@ -38,7 +38,8 @@ const usualGraceMs = 300_000;
  * HARBOR_INTERCEPTOR_DIR, is its own and outlives it: the next start on it projects what the one before left.
  */
 export async function runInterceptorRole(options: RoleOptions): Promise<void> {
-  const { config, env, logger, onReady, signal, hurry } = options;
+  const { config, logger, onReady, signal, hurry } = options;
+  const env = withLlmKeys(options.env);
   await using held = new AsyncDisposableStack();
   const installation = readRoleInstallation(env);
   const home = await openHome(env['HARBOR_INTERCEPTOR_DIR'] || join(config.homePath, 'interceptor-role'), installation);

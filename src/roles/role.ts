@@ -12,6 +12,7 @@ import { pendingMigrations } from '../store/migrate.ts';
 import { createStore, type Store } from '../store/store.ts';
 import type { Ending } from './drain.ts';
 import { openMeasuredPostgres } from './open-database.ts';
+import { temporalSettings } from './temporal-settings.ts';
 import { installTemporalLogger } from './worker.ts';
 
 /** What `harbor api`, `worker` and `interceptor` are started with. */
@@ -51,12 +52,14 @@ export async function openRoleStore(
   return createStore(db, fileBlobs(join(config.homePath, 'blobs')));
 }
 
-/** A client of the Temporal server that TEMPORAL_ADDRESS names. */
-export async function connectTemporal({ env, logger }: RoleOptions, held: AsyncDisposableStack) {
-  const address = env['TEMPORAL_ADDRESS'];
-  if (!address) throw invalid('TEMPORAL_ADDRESS', 'is not set', '`harbor up` needs none.');
+/** A client of the Temporal server that the TEMPORAL_* variables name. */
+export async function connectTemporal(
+  { env, logger }: Pick<RoleOptions, 'env' | 'logger'>,
+  held: AsyncDisposableStack,
+) {
+  const { connectionOptions, namespace } = temporalSettings(env);
   installTemporalLogger(logger);
-  const connection = await NativeConnection.connect({ address });
+  const connection = await NativeConnection.connect(connectionOptions);
   held.defer(() => connection.close());
-  return { connection, client: new Client({ connection, namespace: env['TEMPORAL_NAMESPACE'] || 'default' }) };
+  return { connection, client: new Client({ connection, namespace }) };
 }

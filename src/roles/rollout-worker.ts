@@ -9,6 +9,7 @@ import { silent } from '../embedded/progress.ts';
 import { activityMeter } from '../metrics/activity-metrics.ts';
 import { meteredRollouts } from '../metrics/rollout-metrics.ts';
 import { measureWorker } from '../metrics/worker-metrics.ts';
+import { activityLog } from './activity-log.ts';
 import { type RunningWorker, startWorker } from './worker.ts';
 
 /** Activities at once beside those of running rollouts: builds, closings, cancels. */
@@ -34,7 +35,8 @@ export async function startRolloutWorker(parts: RolloutWorkerParts): Promise<Run
     unguessable: (name) => createHmac('sha256', installationSecret).update(name).digest('hex').slice(0, 32),
   });
   const activitySlots = deps.capacity.running + spareSlots;
-  const worker = await startWorker({ connection, activities, activitySlots, meter: activityMeter(metrics) });
+  const around = [activityMeter(metrics), activityLog(deps.logger)];
+  const worker = await startWorker({ connection, activities, activitySlots, around });
   measureWorker(() => worker.load(), deps.capacity, metrics);
   return worker;
 }

@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import { Client } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import type { Registry } from 'prom-client';
 import type { AttemptGate } from '../activities/deps.ts';
 import { agentRegistry } from '../agents/registry.ts';
@@ -20,8 +18,7 @@ import { pauseSandboxes, removeUsedSandboxes, resumeSandboxes } from './sandboxe
 import { serveApi } from './serve-api.ts';
 import { prepareTemporal } from './temporal-setup.ts';
 import { startRolloutWorker } from './rollout-worker.ts';
-import { installTemporalLogger } from './worker.ts';
-import type { RoleOptions } from './role.ts';
+import { connectTemporal, type RoleOptions } from './role.ts';
 
 export interface UpParts {
   readonly home: Home;
@@ -59,10 +56,12 @@ export async function serveUp(
   });
 
   await resumeSandboxes({ store, provider, logger });
-  installTemporalLogger(logger);
-  const connection = await NativeConnection.connect({ address: temporalAddress });
-  held.defer(() => connection.close());
-  const client = new Client({ connection, namespace: env['TEMPORAL_NAMESPACE'] || 'default' });
+  // TLS and keys are those of a server that was configured, and nothing for one of our own.
+  const configured = env['TEMPORAL_ADDRESS'] ? env : { TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] };
+  const { connection, client } = await connectTemporal(
+    { env: { ...configured, TEMPORAL_ADDRESS: temporalAddress }, logger },
+    held,
+  );
   await prepareTemporal(client);
 
   const { secret } = home.installation;

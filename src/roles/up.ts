@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Config } from '../config.ts';
+import { type Config, withLlmKeys } from '../config.ts';
 import { stopChild } from '../embedded/child.ts';
 import { ensureEngine } from '../embedded/ensure-engine.ts';
 import {
@@ -45,13 +45,14 @@ export interface UpOptions {
  * `held` last is let go of first.
  */
 export async function runUp(options: UpOptions): Promise<void> {
-  const { config, env, progress, logger, signal } = options;
+  const { config, progress, logger, signal } = options;
+  const env = withLlmKeys(options.env);
   await using held = new AsyncDisposableStack();
   const home = await openHome(config.homePath);
   const lock = await lockHome(config.homePath, signal);
   held.defer(() => lock.release());
 
-  const { provider, interceptor } = await startSandboxSide(options, home, held);
+  const { provider, interceptor } = await startSandboxSide({ ...options, env }, home, held);
   if (llmKeyNames(env).length > 0) {
     await lock.release();
     dropKeys(env);

@@ -26,8 +26,8 @@ export interface WorkerOptions {
   readonly activities: Activities;
   /** Activities at once: each running rollout needs one, and builds and closings come on top. */
   readonly activitySlots: number;
-  /** What measures activities. */
-  readonly meter: ActivityInterceptorsFactory;
+  /** What goes around activities: measures and logs them. */
+  readonly around: readonly ActivityInterceptorsFactory[];
 }
 
 export interface RunningWorker {
@@ -42,7 +42,7 @@ export async function startWorker({
   connection,
   activities,
   activitySlots,
-  meter,
+  around,
 }: WorkerOptions): Promise<RunningWorker> {
   const worker = await Worker.create({
     connection,
@@ -54,7 +54,7 @@ export async function startWorker({
     // A cancel reaches an activity with the answer to its next heartbeat.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
-    interceptors: { activity: [meter] },
+    interceptors: { activity: [...around] },
     shutdownGraceTime: 0,
     shutdownForceTime: `${shutdownSeconds} seconds`,
   });

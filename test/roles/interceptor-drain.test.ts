@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -100,6 +101,7 @@ test(
     expect(await eventually('the call', async () => (await ground.store.calls.list('is-cut'))[0])).toMatchObject({
       status: 'killed',
     });
-    expect(next.said()).not.toContain('sk-real');
+    const logged = await readFile(join(ground.home, 'told-twice', 'logs', 'interceptor.log'), 'utf8');
+    for (const text of [told.said(), next.said(), logged]) expect(text).not.toContain('sk-real');
   },
 );

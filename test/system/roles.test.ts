@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { agentRegistry } from '../../src/agents/registry.ts';
+import { mintToken } from '../../src/interceptor/tokens.ts';
+import { parseJson } from '../../src/model/json.ts';
 import { readRoleInstallation } from '../../src/roles/role.ts';
 import { HarborClient } from '../../src/sdk/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -13,6 +16,7 @@ import { freePort } from '../embedded/support/temporary.ts';
 import { containersOf, removeEverything } from '../support/engine.ts';
 import { createDatabase, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { eventually } from '../support/project.ts';
+import { readCompose } from '../support/compose.ts';
 import { packContext } from '../../src/sdk/pack-context.ts';
 import { type RoleProcess, startRole } from '../support/roles.ts';
 import { scrape, type Scrape } from '../support/scrape.ts';
@@ -32,19 +36,36 @@ const earned = {
   usage: { llm_calls: 5 },
 };
 
+const logLineSchema = z.looseObject({ level: z.int(), time: z.string(), role: z.string(), msg: z.string() });
+
 let home: string;
 let postgres: TestPostgres;
 let temporal: TestTemporal;
 let settings: Record<string, string>;
+/** Containers have ports of their own, these processes share the machine's. */
+let onOneMachine: Record<string, string>;
 const running: RoleProcess[] = [];
 let apis: RoleProcess[];
 let workers: RoleProcess[];
 let interceptors: RoleProcess[];
 
 async function start(role: string, more: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
-  const started = await startRole(role, home, { ...settings, ...more });
+  const started = await startRole(role, home, { ...(await asComposed(role)), ...onOneMachine, ...more });
   running.push(started);
   return started;
+}
+
+/** What docker-compose.yml gives a role, by the same names and in files where it does so; and nothing that it does not. */
+async function asComposed(role: string): Promise<Record<string, string>> {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys((await readCompose())[role]?.environment ?? {})) {
+    const variable = name.replace(/_FILE$/, '');
+    const value = settings[variable];
+    if (value === undefined) continue;
+    given[name] = name === variable ? value : join(home, `secret-${variable}`);
+    if (name !== variable) await writeFile(join(home, `secret-${variable}`), `${value}\n`);
+  }
+  return given;
 }
 
 const startInterceptor = (n: number) =>
@@ -58,7 +79,11 @@ beforeAll(async () => {
     TEMPORAL_ADDRESS: temporal.address,
     HARBOR_SECRET: secret,
     HARBOR_API_KEY: apiKey,
+  };
+  onOneMachine = {
     HARBOR_INTERCEPTOR_PORT: String(await freePort()),
+    HARBOR_HEALTH_PORT: '0',
+    HARBOR_LOG_LEVEL: 'info',
   };
 }, 300_000);
 
@@ -179,4 +204,18 @@ test('nothing is lost while Postgres is restarted', { timeout: 400_000 }, async 
   expect(await finished(second, 'restarted')).toMatchObject(earned);
   expect(await sumOf(interceptors.slice(1), 'harbor_store_outage_seconds_total')).toBeGreaterThan(0);
   await eventually('all sandboxes to be gone', async () => (await containersOf(installation)).length === 0);
+});
+
+test('all of them log in lines of JSON, workers with the ids of rollouts, and nothing secret', () => {
+  const token = mintToken(secret, 'by-first', 1);
+  for (const role of running) {
+    const said = role.said();
+    const lines = said.split('\n').filter((line) => line !== '');
+    for (const line of lines) expect(parseJson(line, logLineSchema)).toBeDefined();
+    for (const word of [secret, apiKey, token]) expect(said).not.toContain(word);
+  }
+  const told = workers.map((worker) => worker.said()).join('\n');
+  for (const activity of ['provision', 'runAgent', 'evaluate', 'close']) {
+    expect(told).toContain(`"rollout":"by-second","activity":"${activity}","try":1,"outcome":"ok"`);
+  }
 });

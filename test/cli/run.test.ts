@@ -41,6 +41,14 @@ describe('run', () => {
     expect(compared).toHaveLength(4);
   });
 
+  test('has no more rollouts under way than --concurrency says', async () => {
+    const ran = await harbor('run', 'tool', '--seeds', '3', '--concurrency', '1', '--json');
+    const rollouts = await Promise.all(readRun(ran).results.map(({ id }) => server().client.rollout(id)));
+    const times = rollouts.flatMap(({ created_at: begun, closed_at: end }) => [begun, end ?? '']);
+    expect(times).toHaveLength(6);
+    expect(times).toEqual(times.toSorted((one, other) => Date.parse(one) - Date.parse(other)));
+  });
+
   test('starts and leaves them with --detach', async () => {
     const ran = await harbor('run', 'tool', '--seed', '2', '--detach');
     expect(ran.code).toBe(0);

@@ -9,13 +9,14 @@ const pauseMs = 100;
 const failureClasses: readonly FailureClass[] = Object.keys(failures).filter(isFailureClass);
 
 /**
- * Does what a worker would, without doing anything: ends the builds and rollouts that are open, one in this way and the
+ * Does what a worker would, without doing anything: ends the builds, rollouts and batches that are open, one in this way and the
  * next in that, but for the builds of the deployment `alwaysReady`. Returns when the signal is aborted.
  */
 export async function moveOn(store: TestStore, alwaysReady: string, signal: AbortSignal): Promise<void> {
   for (let turn = 0; !signal.aborted; turn += 1) {
     await endBuilds(store, alwaysReady, turn);
     await endRollouts(store, turn);
+    await endBatches(store, turn);
     await sleep(pauseMs, undefined, { signal }).catch(() => {});
   }
 }
@@ -50,6 +51,14 @@ async function endBuilds(
 async function endRollouts(store: TestStore, turn: number): Promise<void> {
   const open = await store.db.selectFrom('rollouts').select('id').where('closedAt', 'is', null).execute();
   for (const [index, { id }] of open.entries()) await endRollout(store, id, resultOf(turn + index));
+}
+
+/** Lets each start a few rollouts; every other one is stopped before it is through, however large it is. */
+async function endBatches({ batches }: TestStore, turn: number): Promise<void> {
+  for (const [index, id] of (await batches.unfinished()).entries()) {
+    await batches.turn(id, 3);
+    if ((turn + index) % 2 === 0) await batches.move(id, ['running', 'paused'], 'cancelling');
+  }
 }
 
 function resultOf(turn: number): RolloutResult {

@@ -41,8 +41,8 @@ async function runSetup({ forTests, agents, env, progress, signal }: SetupOption
 }
 
 /**
- * Shells that stand for those of images, what an image with musl is made of, what the Python clients are installed with, and
- * a Postgres server; by their Debian packages.
+ * Shells that stand for those of images, what an image with musl is made of, what the Python clients are installed with, a
+ * Postgres server, and networks of their own; by their Debian packages.
  */
 const testPrograms = {
   dash: 'dash',
@@ -52,6 +52,7 @@ const testPrograms = {
   [muslLoader]: 'musl',
   python3: 'python3-venv',
   pg_ctlcluster: 'postgresql',
+  ip: 'iproute2',
 };
 
 async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, signal: AbortSignal): Promise<void> {

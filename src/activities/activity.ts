@@ -25,6 +25,8 @@ export interface ActivityScope {
   /** Which activity of the workflow, and which try of it, from 1. */
   readonly activityId: string;
   readonly activityTry: number;
+  /** When this try was due, by Temporal's clock. */
+  readonly scheduledAt: Date;
   /** Where this worker gets its work. */
   readonly taskQueue: string;
   /** Shown in the Temporal UI while it runs. */
@@ -46,7 +48,7 @@ export function activity<Input, Output>(
 ): (input: Input) => Promise<Output> {
   return async (input) => {
     const context = Context.current();
-    const { workflowExecution, activityId, attempt, taskQueue } = context.info;
+    const { workflowExecution, activityId, attempt, taskQueue, currentAttemptScheduledTimestampMs } = context.info;
     let details = '';
     const beat = () => context.heartbeat(details);
     const timer = setInterval(beat, beatMilliseconds);
@@ -57,6 +59,7 @@ export function activity<Input, Output>(
         workflowId: workflowExecution?.workflowId ?? '',
         activityId,
         activityTry: attempt,
+        scheduledAt: new Date(currentAttemptScheduledTimestampMs),
         taskQueue,
         report: (text) => {
           details = text;

@@ -1,7 +1,9 @@
 import type { Agent } from '../agents/agent.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { Failure } from '../model/failures.ts';
+import type { AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
+import type { Store } from '../store/store.ts';
 
 /** What is known of an agent that ended by itself. */
 export interface AgentEnd {
@@ -11,10 +13,17 @@ export interface AgentEnd {
   readonly outputTail: string;
   /** Its LLM calls, in the order in which they began. */
   readonly calls: readonly Pick<CallRecord, 'status' | 'httpStatus' | 'error'>[];
+  /** The fault of Harbor's that cut it off, where one did. */
+  readonly cutOff?: string | undefined;
+}
+
+/** The LLM calls of one attempt, as far as they are in the store. */
+export async function agentCalls({ calls }: Store, { rolloutId, attempt }: AttemptRef): Promise<readonly CallRecord[]> {
+  return (await calls.list(rolloutId)).filter((call) => call.attempt === attempt);
 }
 
 /** Why an agent failed; null where it did not. */
-export function agentFailure({ agent, end, outputTail, calls }: AgentEnd): Failure | null {
+export function agentFailure({ agent, end, outputTail, calls, cutOff }: AgentEnd): Failure | null {
   if (end.kind === 'cut-off') {
     return {
       class: 'sandbox_lost',
@@ -31,6 +40,7 @@ export function agentFailure({ agent, end, outputTail, calls }: AgentEnd): Failu
   }
   return (
     budgetFailure(calls) ??
+    (cutOff === undefined ? undefined : { class: 'internal', message: `the agent was cut off: ${cutOff}` }) ??
     callFailure(calls.at(-1)) ??
     (calls.length === 0 && agent.toolbox ? startFailure(agent, outputTail) : undefined) ??
     agent.explainFailure(outputTail, exitCode) ?? {

@@ -1,16 +1,16 @@
 import { CancelledFailure } from '@temporalio/common';
 import type { AgentOutcome, AttemptRef } from '../model/stages.ts';
 import type { CommandEnd } from '../sandboxes/provider.ts';
-import type { AttemptRow } from '../store/attempts.ts';
 import { type ActivityScope, isAway } from './activity.ts';
-import { prepareAgent } from './agent-command.ts';
-import { agentFailure, timeoutFailure } from './agent-failure.ts';
+import { agentCalls, agentFailure, timeoutFailure } from './agent-failure.ts';
+import type { AgentSession } from './agent-follow.ts';
+import { resumeMark } from './agent-resume.ts';
+import { followSession, salvageSession, type SessionEnd } from './agent-session.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { ActivityDeps } from './deps.ts';
 import { enter } from './enter.ts';
-import { loadRollout, type StoredRollout } from './planning.ts';
-import { agentCommandId, harborFolder } from './sandbox-layout.ts';
-import { hasToStop } from './standing.ts';
+import { loadRollout } from './planning.ts';
+import { harborFolder } from './sandbox-layout.ts';
 import { readTarFiles } from './tar-files.ts';
 
 /**
@@ -23,115 +23,57 @@ export async function runAgent(deps: ActivityDeps, ref: AttemptRef, scope: Activ
   const rollout = await loadRollout(store, deps.agents, await enter(store, ref, 'running', scope));
   const row = await store.attempts.mark(rolloutId, attempt, 'agentStartedAt');
   const output = await AttemptOutput.continue(store, ref, 'agent', rollout.plan.agent.output?.());
-  const { end, stopped } = await followOrSalvage(deps, rollout, row, output, scope);
+  const session = { deps, rollout, row, output, scope };
+  const { end, stopped, cutOff, resumes } = await followOrSalvage(session);
 
   // A cancelled activity still has to see its calls home.
   const signal = scope.signal.aborted ? new AbortController().signal : scope.signal;
   await interceptor.revokeAndDrain(rolloutId, attempt, signal);
-  await store.attempts.mark(rolloutId, attempt, 'agentEndedAt');
   if (stopped === 'cancelled') throw new CancelledFailure('cancelled');
 
-  const calls = (await store.calls.list(rolloutId)).filter((call) => call.attempt === attempt);
+  const calls = await agentCalls(store, ref);
+  // What the commands before the last said of their ends is no reason for this one.
+  const outputTail = resumes.length === 0 ? output.tail : output.tail.split(resumeMark).at(-1);
   return {
     exitCode: end.kind === 'exited' ? end.exitCode : null,
     failure:
       stopped === 'timeout'
         ? timeoutFailure(rollout.plan.timeoutSeconds, calls, new Date())
-        : agentFailure({ agent: rollout.plan.agent, end, outputTail: output.tail, calls }),
+        : agentFailure({ agent: rollout.plan.agent, end, outputTail: outputTail ?? '', calls, cutOff }),
     llmCalls: calls.filter(({ status }) => status !== 'refused').length,
     ...resources(end),
   };
 }
 
 /** A sandbox that is lost may still lie there, stopped: what the agent had written, and nobody had read, is read then. */
-async function followOrSalvage(
-  deps: ActivityDeps,
-  rollout: StoredRollout,
-  row: AttemptRow,
-  output: AttemptOutput,
-  scope: ActivityScope,
-): ReturnType<typeof follow> {
+async function followOrSalvage(session: AgentSession): Promise<SessionEnd> {
+  const { output, scope } = session;
   try {
-    const followed = await follow(deps, rollout, row, output, scope);
+    const followed = await followSession(session);
     await output.finish();
     return followed;
   } catch (error) {
     // A worker that only lets go, or that cannot look, leaves the rest to the next try.
     if (scope.signal.aborted || isAway(error)) await output.flush();
-    else await salvage(deps, row, output);
+    else await salvage(session);
     throw error;
   }
 }
 
 const salvagedBytes = 64 * 1024 * 1024;
 
-async function salvage({ provider }: ActivityDeps, row: AttemptRow, output: AttemptOutput): Promise<void> {
+async function salvage(session: AgentSession): Promise<void> {
+  const { deps, row, output } = session;
+  const signal = AbortSignal.timeout(30_000);
   try {
-    const signal = AbortSignal.timeout(30_000);
-    const tar = await provider.get(row.sandboxName, `${harborFolder}/${agentCommandId}`, signal);
-    const files = tar && (await readTarFiles(tar, { fileBytes: salvagedBytes, files: 10 }));
-    const written = files?.get('out');
-    if (written && written.length > output.length) await output.write(written.subarray(output.length));
+    await salvageSession(session, async (command) => {
+      const tar = await deps.provider.get(row.sandboxName, `${harborFolder}/${command}`, signal);
+      return tar && (await readTarFiles(tar, { fileBytes: salvagedBytes, files: 10 })).get('out');
+    });
   } catch {
     // Nothing is left of it.
   }
   await output.finish();
-}
-
-type Stopped = 'timeout' | 'cancelled' | undefined;
-
-/**
- * Follows the agent. When its time is up or somebody cancels, its token dies first, so that nothing more is spent, then
- * every process in the sandbox; what it had written until then is still read.
- */
-async function follow(
-  deps: ActivityDeps,
-  rollout: StoredRollout,
-  row: AttemptRow,
-  output: AttemptOutput,
-  scope: ActivityScope,
-): Promise<{ readonly end: CommandEnd; readonly stopped: Stopped }> {
-  const { provider, interceptor } = deps;
-  const { signal, report } = scope;
-  const { argv, env, stdin } = prepareAgent(deps, rollout, row.attempt);
-  const { agentUser } = rollout.plan.settings;
-  const run = (until: AbortSignal) =>
-    provider.run(row.sandboxName, {
-      id: agentCommandId,
-      argv,
-      env,
-      ...(stdin === undefined ? {} : { stdin }),
-      ...(agentUser === undefined ? {} : { user: agentUser }),
-      offset: output.length,
-      onOutput: (chunk) => {
-        report(`${output.length + chunk.length} bytes of output`);
-        return output.write(chunk);
-      },
-      signal: until,
-    });
-
-  const deadline = AbortSignal.timeout(millisecondsLeft(row, rollout.plan.timeoutSeconds));
-  try {
-    return { end: await run(AbortSignal.any([signal, deadline])), stopped: undefined };
-  } catch (error) {
-    const cancelled = await hasToStop(deps.client, scope);
-    if (!cancelled && !(deadline.aborted && !signal.aborted)) throw error;
-    // A worker that slept over its agent's end must not stop the tests that another one runs there meanwhile.
-    if (!cancelled) await enter(deps.store, row, 'running', scope);
-    const unhurried = new AbortController().signal;
-    await interceptor.revoke(row.rolloutId, row.attempt, unhurried);
-    await provider.quiesce(row.sandboxName, unhurried);
-    return { end: await run(unhurried), stopped: cancelled ? 'cancelled' : 'timeout' };
-  }
-}
-
-/** An agent whose time is up by the clock may have ended in time, with nobody there to see it: so long is looked. */
-const leastLookMs = 1000;
-
-/** Time that the agent has left; time in which its sandbox was paused does not count. */
-function millisecondsLeft({ agentStartedAt, pausedMs }: AttemptRow, timeoutSeconds: number): number {
-  const used = Date.now() - (agentStartedAt?.getTime() ?? Date.now()) - pausedMs;
-  return Math.max(leastLookMs, Math.ceil(timeoutSeconds * 1000 - used));
 }
 
 function resources(end: CommandEnd): Pick<AgentOutcome, 'peakMemoryMb' | 'cpuSeconds' | 'oomKills'> {

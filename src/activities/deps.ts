@@ -5,6 +5,7 @@ import type { EnsureToolbox } from '../agents/agent.ts';
 import type { Capacity } from '../model/capacity.ts';
 import type { DiskSettings } from '../model/garbage.ts';
 import type { Grant } from '../model/grant.ts';
+import type { Absence } from '../model/resume.ts';
 import type { SandboxProvider } from '../sandboxes/provider.ts';
 import type { Store } from '../store/store.ts';
 
@@ -35,4 +36,8 @@ export interface AttemptGate {
   revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<void>;
   /** Revokes, and returns once every call that was made before is in the store. Idempotent. */
   revokeAndDrain(rolloutId: string, attempt: number, signal: AbortSignal): Promise<void>;
+  /** Returns once every call of the attempt that has ended until now is in the store; waits for an interceptor that is away. */
+  settle(rolloutId: string, attempt: number, signal: AbortSignal): Promise<void>;
+  /** When there was nobody to serve the attempt, as far as that is known now; in full once it is settled. In any order. */
+  absences(rolloutId: string, attempt: number): Promise<readonly Absence[]>;
 }

@@ -35,6 +35,13 @@ if [ -e ${agentHome}/mark ]; then
 fi
 if [ -f ${resultFile} ]; then cp ${resultFile} ${outbox}/result.json; fi`;
 
+/** Runs its arguments and makes the listing behind them anew. */
+export const bookkeepingAgain = `
+"$@"
+code=$?
+${listChanges}
+exit $code`;
+
 /**
  * Runs its arguments between two listings of the working directory, from which the diff is made: in the agent's own
  * command, since every command costs an engine tens of milliseconds. Made by the sandbox's own tools, so they are good
@@ -45,7 +52,4 @@ if [ "$PWD" != / ]; then
   ${files} -print 2> /dev/null | sort > ${agentHome}/before
   : > ${agentHome}/mark
 fi
-"$@"
-code=$?
-${listChanges}
-exit $code`;
+${bookkeepingAgain}`;

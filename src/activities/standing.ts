@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { HarborError } from '../model/errors.ts';
 import type { ActivityScope } from './activity.ts';
 
 /**
@@ -18,6 +19,23 @@ export async function standingOf(client: Client, scope: ActivityScope): Promise<
   } catch {
     return 'unknown';
   }
+}
+
+/** Milliseconds within which no try is taken for dead: half of the shortest time that heartbeats may stay away. */
+const surelyCurrentMs = 5_000;
+
+/**
+ * Before something that would harm a successor: throws `cancelled` where this worker slept so long that there may be one, and
+ * there is, or the workflow itself has ended.
+ */
+export async function letGoIfLate(client: Client, scope: ActivityScope): Promise<void> {
+  if (Date.now() - scope.scheduledAt.getTime() < surelyCurrentMs) return;
+  const standing = await standingOf(client, scope);
+  if (standing === 'current' || standing === 'unknown') return;
+  throw new HarborError(
+    'cancelled',
+    `this try of ${scope.workflowId} came too late: the work goes on elsewhere, or is over`,
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header, pack } from 'tar-stream';
+import type { SandboxFile } from '../sandboxes/provider.ts';
 
 export interface TarFilesLimits {
   /** Files that are larger are left out. */
@@ -29,6 +30,31 @@ export async function readTarFiles(tar: Readable, limits: TarFilesLimits): Promi
 
 function wanted(header: Header, { fileBytes }: TarFilesLimits): boolean {
   return header.type === 'file' && (header.size ?? 0) <= fileBytes;
+}
+
+/** When the first member of a tar was changed last; undefined where it is empty. */
+export async function firstChange(tar: Readable): Promise<Date | undefined> {
+  const reader = tar.pipe(extract());
+  tar.once('error', (error) => reader.destroy(error));
+  try {
+    for await (const { header } of reader) return header.mtime;
+    return undefined;
+  } finally {
+    tar.destroy();
+  }
+}
+
+/** Files as a tar, by their absolute paths. */
+export function tarOfFiles(files: readonly SandboxFile[]): Readable {
+  const tar = pack();
+  for (const { path, content, mode, uid = 0 } of files) {
+    const isFolder = path.endsWith('/');
+    const name = path.replace(/^\/+/, '');
+    if (isFolder) tar.entry({ name, type: 'directory', mode: mode ?? 0o755, uid });
+    else tar.entry({ name, mode: mode ?? 0o644, uid }, content);
+  }
+  tar.finalize();
+  return Readable.from(tar);
 }
 
 /** A member's path without its first folder. */

@@ -3,7 +3,7 @@ import type { AgentRun, CodingAgent } from './agent.ts';
 import { claudeCodePackage, claudeCodeVersion } from './claude-code-packages.ts';
 import { commonLack } from './image-needs.ts';
 import { type GivingUp, patiently } from './patience.ts';
-import { type PromptedCommand, withSession } from './prompted-command.ts';
+import type { PromptedCommand } from './prompted-command.ts';
 import { readSettings } from './settings.ts';
 import { streamJsonFailure, streamJsonOutput } from './stream-json-output.ts';
 import { toolboxPath } from './toolbox-path.ts';
@@ -22,7 +22,7 @@ export const claudeCode: CodingAgent = {
   own: { instructions: 'CLAUDE.md', skills: 'skills' },
   sessionFiles: ['projects'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
+  resume: (run, sessionId) => patiently(run, command(run), givingUp, sessionId),
   output: streamJsonOutput,
   explainFailure(outputTail) {
     const said = streamJsonFailure(outputTail);

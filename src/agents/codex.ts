@@ -5,7 +5,7 @@ import { codexOutput } from './codex-output.ts';
 import { codexPackages, codexVersion } from './codex-packages.ts';
 import { commonLack } from './image-needs.ts';
 import { type GivingUp, patiently } from './patience.ts';
-import { type PromptedCommand, withSession } from './prompted-command.ts';
+import type { PromptedCommand } from './prompted-command.ts';
 import { readSettings } from './settings.ts';
 import { toolboxPath } from './toolbox-path.ts';
 
@@ -26,7 +26,7 @@ export const codex: CodingAgent = {
   own: { instructions: 'AGENTS.md', skills: 'skills' },
   sessionFiles: ['sessions'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
+  resume: (run, sessionId) => patiently(run, command(run), givingUp, sessionId),
   output: codexOutput,
   explainFailure,
 };

@@ -6,7 +6,7 @@ import { opencodeFailure, opencodeOutput } from './opencode-output.ts';
 import { opencodePackage } from './opencode-packages.ts';
 import { opencodeLauncher } from './opencode-launcher.ts';
 import { type GivingUp, patiently } from './patience.ts';
-import { type PromptedCommand, withSession } from './prompted-command.ts';
+import type { PromptedCommand } from './prompted-command.ts';
 import { readSettings } from './settings.ts';
 import { toolboxPath } from './toolbox-path.ts';
 
@@ -27,7 +27,7 @@ export const opencode: CodingAgent = {
   own: { instructions: 'config/opencode/AGENTS.md', skills: 'config/opencode/skills' },
   sessionFiles: ['data/opencode'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
+  resume: (run, sessionId) => patiently(run, command(run), givingUp, sessionId),
   output: opencodeOutput,
   explainFailure(outputTail) {
     const said = opencodeFailure(outputTail);

@@ -23,9 +23,12 @@ const pauseSeconds = 10;
  * minutes have passed since it first did so or since its model last answered.
  */
 const script = String.raw`
-own=$1 last=$2 progress=$3 session=$4 resume=$5
-shift 5
-prompt=$own/prompt.md output=$own/last-output until= id=
+own=$1 last=$2 progress=$3 session=$4 resume=$5 found=$6
+shift 6
+output=$own/last-output until=
+again() { id="$resume $found" prompt=$own/carry-on.md; }
+id= prompt=$own/prompt.md
+[ -z "$found" ] || again
 while :; do
   { "$@" $id <"$prompt"; echo $? >"$own/exit-code"; } | tee "$output"
   read -r code <"$own/exit-code"
@@ -34,21 +37,27 @@ while :; do
   if [ -z "$until" ] || grep -Eq "$progress" "$output"; then until=$((now + ${patienceSeconds})); fi
   [ "$now" -lt "$until" ] || exit "$code"
   found=$(sed -nE "s/.*$session.*/\1/p" "$output" | head -n 1)
-  [ -z "$found" ] || id="$resume $found" prompt=$own/carry-on.md
+  [ -z "$found" ] || again
   sleep ${pauseSeconds}
 done`;
 
 /**
  * Lets an agent outlast five minutes of an absent provider where its own retries are fewer and cannot be set; unless the
- * run's settings leave it to itself.
+ * run's settings leave it to itself. With a session it takes that one up.
  */
-export function patiently(run: AgentRun, command: PromptedCommand, givingUp: GivingUp): AgentCommand {
+export function patiently(
+  run: AgentRun,
+  command: PromptedCommand,
+  { lastLine, progress, session, resume }: GivingUp,
+  sessionId = '',
+): AgentCommand {
   const prompted = withPrompt(run, command);
-  if (readSettings(run.settings).retries === 'own') return prompted;
-  const { lastLine, progress, session, resume } = givingUp;
+  if (readSettings(run.settings).retries === 'own') {
+    return sessionId === '' ? prompted : withSession(run, command, [resume, sessionId]);
+  }
   return {
     ...prompted,
-    argv: ['sh', '-c', script, 'sh', run.home, lastLine, progress, session, resume, ...command.argv],
+    argv: ['sh', '-c', script, 'sh', run.home, lastLine, progress, session, resume, sessionId, ...command.argv],
     files: [...prompted.files, ...withSession(run, { ...command, files: [] }, []).files],
   };
 }

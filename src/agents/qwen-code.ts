@@ -2,7 +2,7 @@ import type { SnapshotFacts } from '../sandboxes/provider.ts';
 import type { AgentRun, CodingAgent } from './agent.ts';
 import { commonLack, cxxLibraries } from './image-needs.ts';
 import { type GivingUp, patiently } from './patience.ts';
-import { type PromptedCommand, withSession } from './prompted-command.ts';
+import type { PromptedCommand } from './prompted-command.ts';
 import { qwenCodePackages, qwenCodeVersion } from './qwen-code-packages.ts';
 import { readSettings } from './settings.ts';
 import { streamJsonFailure, streamJsonOutput } from './stream-json-output.ts';
@@ -22,7 +22,7 @@ export const qwenCode: CodingAgent = {
   own: { instructions: 'QWEN.md', skills: 'skills' },
   sessionFiles: ['projects'],
   prepare: (run) => patiently(run, command(run), givingUp),
-  resume: (run, sessionId) => withSession(run, command(run), [givingUp.resume, sessionId]),
+  resume: (run, sessionId) => patiently(run, command(run), givingUp, sessionId),
   output: streamJsonOutput,
   explainFailure(outputTail) {
     const said = streamJsonFailure(outputTail);

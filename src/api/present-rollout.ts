@@ -107,6 +107,7 @@ function presentAttempt(row: AttemptRow): RolloutResponse['attempts'][number] {
     started_at: row.startedAt.toISOString(),
     ended_at: row.endedAt?.toISOString() ?? null,
     failure: row.failureClass === null ? null : { class: row.failureClass, message: row.failureMessage ?? '' },
+    resumes: row.resumes.map(({ at, reason }) => ({ at, reason })),
   };
 }
 

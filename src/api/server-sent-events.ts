@@ -19,7 +19,7 @@ export function lastEventId(request: Request): number | undefined {
 }
 
 export interface EventStream {
-  /** The reader has hung up, or this process is to end. */
+  /** The reader has hung up, or the server is about to stop. */
   readonly gone: AbortSignal;
   /** Sends an event, no faster than the reader takes them. `id`: from where the reader would go on behind it. */
   readonly send: (event: { readonly type: string }, id?: number) => Promise<void>;
@@ -27,8 +27,8 @@ export interface EventStream {
   readonly keepAlive: () => void;
 }
 
-/** Begins an answer of server-sent events: `event` is the type, `data` the whole event. `ending` cuts it. */
-export function openEventStream(response: Response, ending: AbortSignal | undefined): EventStream {
+/** Begins an answer of server-sent events: `event` is the type, `data` the whole event. `ending`: the server is about to stop. */
+export function openEventStream(response: Response, ending?: AbortSignal): EventStream {
   const gone = untilEnding(response, ending);
   response.status(200).set({
     'content-type': 'text/event-stream; charset=utf-8',

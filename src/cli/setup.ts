@@ -41,8 +41,8 @@ async function runSetup({ forTests, agents, env, progress, signal }: SetupOption
 }
 
 /**
- * Shells that stand for those of images, what an image with musl is made of, what the Python clients are installed with, and
- * a Postgres server, docker-compose; by their Debian packages.
+ * Shells that stand for those of images, what an image with musl is made of, what the Python clients are installed with, a
+ * Postgres server, docker-compose, and networks of their own; by their Debian packages.
  */
 const testPrograms = {
   dash: 'dash',
@@ -53,6 +53,7 @@ const testPrograms = {
   python3: 'python3-venv',
   pg_ctlcluster: 'postgresql',
   'docker-compose': 'docker-compose',
+  ip: 'iproute2',
 };
 
 async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, signal: AbortSignal): Promise<void> {

@@ -16,7 +16,9 @@ const healthSchema = z.object({
   isDrained: z.boolean(),
   memoryBytes: z.int(),
   cpuSeconds: z.number(),
+  /** Everything that was recorded so far lies before this place. */
   journal: z.string(),
+  offset: z.int().nonnegative(),
 });
 type InterceptorHealth = z.infer<typeof healthSchema>;
 
@@ -87,6 +89,7 @@ async function patiently(
     if (performance.now() + pauseMs > deadline) {
       throw new HarborError('internal', `the interceptor does not answer on 127.0.0.1:${adminPort}`, {
         cause: outcome instanceof Error ? outcome : undefined,
+        outage: 'away',
         remedy: 'Look into its log in the data folder; `harbor up` starts it again.',
       });
     }

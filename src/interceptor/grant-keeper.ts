@@ -5,6 +5,7 @@ import { type GrantStore, leaseSeconds, type RevokedLease } from '../store/grant
 import type { InterceptorAdmin } from './admin-client.ts';
 import { monotonicMs } from './lease.ts';
 import type { Projector } from './projector.ts';
+import { readAbsences } from './uptime.ts';
 
 export interface GrantKeeperOptions {
   /** The interceptor's name in the store; the same after each of its starts. */
@@ -13,6 +14,8 @@ export interface GrantKeeperOptions {
   /** Of the process that streams. With little patience: while it is waited for, nothing else is done. */
   readonly admin: InterceptorAdmin;
   readonly projector: Projector;
+  /** The interceptor's own folder. */
+  readonly directory: string;
   readonly onError: (error: HarborError) => void;
 }
 
@@ -37,6 +40,9 @@ export class GrantKeeper {
   private lastBeatMs = -Infinity;
   private lastPruneMs = -Infinity;
   private failing = false;
+  private settling = false;
+  /** The end of the last absence that the store knows. */
+  private toldUntil = new Date(0);
 
   constructor(options: GrantKeeperOptions) {
     this.options = options;
@@ -61,13 +67,14 @@ export class GrantKeeper {
       // The time before the contact: the lease then ends earlier here than in the eyes of whoever reads the store.
       const nowMs = monotonicMs();
       const isDue = nowMs - this.lastBeatMs >= beatMs;
-      if (isDue) await grants.beat(interceptor);
+      const beatAt = isDue ? await grants.beat(interceptor) : undefined;
       const revoked = await grants.revokedLeases(interceptor);
       await Promise.all(revoked.map((lease) => this.end(lease, signal)));
       // Last: while it was out of touch, revocations have gone on without it.
-      if (isDue) {
+      if (beatAt) {
         await admin.renewLease(nowMs + leaseSeconds * 1000 - marginMs, signal);
         this.lastBeatMs = nowMs;
+        void this.settle(beatAt, signal);
       }
       if (nowMs - this.lastPruneMs >= pruneMs) {
         await grants.prune(new Date(Date.now() - keptMs));
@@ -81,6 +88,23 @@ export class GrantKeeper {
       if (!this.failing) this.report('the interceptor cannot be kept to its grants', error);
       this.failing = true;
       return false;
+    }
+  }
+
+  /** Says what the store knows by now, for whoever asks why an agent gave up. One at a time: it waits for the projector. */
+  private async settle(beatAt: Date, signal: AbortSignal): Promise<void> {
+    if (this.settling) return;
+    this.settling = true;
+    const { grants, interceptor, admin, projector, directory } = this.options;
+    try {
+      await projector.drain(await admin.health(signal), signal);
+      const absences = (await readAbsences(directory)).filter(({ until }) => until > this.toldUntil);
+      await grants.settle(interceptor, beatAt, absences);
+      this.toldUntil = absences.at(-1)?.until ?? this.toldUntil;
+    } catch (error) {
+      if (!signal.aborted) this.report('it cannot be said how far the calls are in the store', error);
+    } finally {
+      this.settling = false;
     }
   }
 

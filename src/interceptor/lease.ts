@@ -8,12 +8,14 @@ export function monotonicMs(): number {
  * of a contact with the database that it made before it asked.
  */
 export class Lease {
+  private readonly onBegin: () => void;
   private readonly onEnd: () => void;
   private untilMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  /** `onEnd`: told each time that it runs out. */
-  constructor(onEnd: () => void) {
+  /** Told each time that it begins to hold, and that it runs out. */
+  constructor({ onBegin, onEnd }: { readonly onBegin: () => void; readonly onEnd: () => void }) {
+    this.onBegin = onBegin;
     this.onEnd = onEnd;
   }
 
@@ -24,7 +26,9 @@ export class Lease {
   /** Until that moment of the monotonic clock; an earlier one than before changes nothing. */
   renew(untilMs: number): void {
     if (untilMs <= this.untilMs) return;
+    const begins = this.isOver;
     this.untilMs = untilMs;
+    if (begins && !this.isOver) this.onBegin();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.onEnd(), Math.max(0, untilMs - monotonicMs()));
     this.timer.unref();

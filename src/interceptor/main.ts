@@ -72,13 +72,19 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   const owner = { pid, start: startTime };
   const journal = await Journal.open({ directory: journalDirectory(directory), owner, onError });
   held.defer(() => journal.close());
-  const uptime = await Uptime.start(directory, onError);
-  held.defer(() => uptime.stop());
+  const uptime = await Uptime.open(directory, onError);
+  held.defer(() => uptime.close());
   const upstreams = createUpstreams(options.upstreams);
   held.defer(() => upstreams.close());
 
   const calls = new OpenCalls();
-  const lease = new Lease(() => calls.cutAll('the interceptor lost touch with the database'));
+  const lease = new Lease({
+    onBegin: () => uptime.begin(),
+    onEnd: () => {
+      uptime.end();
+      calls.cutAll('the interceptor lost touch with the database');
+    },
+  });
   held.defer(() => lease.close());
   const source =
     supervisorUrl === undefined ? undefined : { lease, find: askSupervisor(supervisorUrl, installationSecret) };
@@ -91,7 +97,9 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
     sharesPort,
     onError,
   });
+  if (!source) uptime.begin();
   held.defer(async () => {
+    uptime.end();
     calls.cutAll('the interceptor was stopped');
     await listeners.close();
   });
@@ -109,7 +117,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
       isDrained: listeners.isDrained,
       memoryBytes: process.memoryUsage.rss(),
       cpuSeconds: cpuSeconds(),
-      journal: journal.name,
+      ...journal.place,
     }),
   });
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptGate } from '../activities/deps.ts';
-import { type GrantStore, type LeaseHolder, leaseSeconds } from '../store/grants.ts';
+import type { Absence } from '../model/resume.ts';
+import type { AttemptRef } from '../model/stages.ts';
+import { type GrantStore, type LeaseHolder, leaseSeconds, type Witness } from '../store/grants.ts';
 import { mintToken } from './tokens.ts';
 
 /** Milliseconds between looks whether all interceptors have answered. */
@@ -31,6 +33,13 @@ export function storeGate({ grants, installationSecret }: StoreGateOptions): Att
     }
   };
 
+  /** Without those of which nothing was heard for long: they are not waited for. */
+  const settled = async (attempt: AttemptRef, since: Date) =>
+    (await grants.witnesses(attempt)).every(
+      ({ settledAt, silentSeconds }) =>
+        (settledAt !== null && settledAt > since) || silentSeconds > drainPatienceSeconds,
+    );
+
   return {
     token: (rolloutId, attempt) => mintToken(installationSecret, rolloutId, attempt),
     grant: (grant) => grants.grant(grant),
@@ -48,5 +57,17 @@ export function storeGate({ grants, installationSecret }: StoreGateOptions): Att
         signal,
         ({ hasDrained, silentSeconds }) => hasDrained || silentSeconds > drainPatienceSeconds,
       ),
+    async settle(rolloutId, attempt, signal) {
+      const since = await grants.now();
+      while (!(await settled({ rolloutId, attempt }, since))) await sleep(lookMs, undefined, { signal });
+    },
+    absences: async (rolloutId, attempt) =>
+      (await grants.witnesses({ rolloutId, attempt })).flatMap((witness) => absencesOf(witness, new Date())),
   };
+}
+
+/** One that is out of touch with the database serves nobody once its lease has run out. */
+function absencesOf({ absences, silentSeconds }: Witness, now: Date): readonly Absence[] {
+  if (silentSeconds <= leaseSeconds) return absences;
+  return [...absences, { since: new Date(now.getTime() - (silentSeconds - leaseSeconds) * 1000), until: now }];
 }

@@ -135,6 +135,9 @@ export const rolloutSchema = z.object({
       started_at: timestamp,
       ended_at: timestamp.nullable().describe('null until nothing is left of its sandbox.'),
       failure: failureSchema.nullable(),
+      resumes: z
+        .array(z.object({ at: timestamp, reason: z.string() }))
+        .describe("When the agent's session was taken up again, and what fault of Harbor's had cut it off."),
     }),
   ),
   created_at: timestamp,

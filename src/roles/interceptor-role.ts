@@ -123,7 +123,14 @@ async function keep(
   const interceptor = await nameOf(home);
   const admin = interceptorAdmin({ adminPort, installationSecret, patienceMs: adminPatienceMs });
   measureInterceptor(admin, metrics);
-  const keeper = new GrantKeeper({ interceptor, grants: store.grants, admin, projector, onError });
+  const keeper = new GrantKeeper({
+    interceptor,
+    grants: store.grants,
+    admin,
+    projector,
+    directory: home.files.interceptor,
+    onError,
+  });
   const ending = new AbortController();
   const running = [projector.run(ending.signal), keeper.run(ending.signal)];
   held.defer(async () => {

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { AttemptGate } from '../activities/deps.ts';
 import { agentRegistry } from '../agents/registry.ts';
 import type { Home } from '../embedded/home.ts';
 import { interceptorAdmin } from '../interceptor/admin-client.ts';
+import { localGate } from '../interceptor/local-gate.ts';
 import { journalDirectory } from '../interceptor/main.ts';
 import { Projector } from '../interceptor/projector.ts';
-import { mintToken } from '../interceptor/tokens.ts';
 import { meteredSink } from '../metrics/call-metrics.ts';
 import { measureInterceptor } from '../metrics/interceptor-metrics.ts';
 import { measureStore } from '../metrics/store-metrics.ts';
@@ -66,13 +65,7 @@ export async function serveUp(
 
   const { secret } = home.installation;
   const admin = interceptorAdmin({ adminPort: interceptor.adminPort, installationSecret: secret });
-  const gate: AttemptGate = {
-    token: (rolloutId, attempt) => mintToken(secret, rolloutId, attempt),
-    grant: (grant, signal) => admin.grant(grant, signal),
-    revoke: async (rolloutId, attempt, signal) => void (await admin.revoke(rolloutId, attempt, signal)),
-    revokeAndDrain: async (rolloutId, attempt, signal) =>
-      projector.drain(await admin.revoke(rolloutId, attempt, signal), signal),
-  };
+  const gate = localGate({ admin, directory: home.files.interceptor, projector, installationSecret: secret });
   const capacity = capacityOf(await provider.capacity(stopping), config.capacity);
   const deps = { store, provider, agents: agentRegistry, client, capacity, logger };
   const worker = await startRolloutWorker({

@@ -9,6 +9,7 @@ import * as capacity from './migrations/0040-capacity.ts';
 import * as idempotencyKeys from './migrations/0050-idempotency-keys.ts';
 import * as batchEvents from './migrations/0060-batch-events.ts';
 import * as batchRetriedAt from './migrations/0061-batch-retried-at.ts';
+import * as resumes from './migrations/0070-resumes.ts';
 import * as traceRetention from './migrations/0080-trace-retention.ts';
 import * as storeIdentity from './migrations/0081-store-identity.ts';
 import type { Database } from './schema.ts';
@@ -32,6 +33,7 @@ export const migrations = {
   '0050-idempotency-keys': idempotencyKeys,
   '0060-batch-events': batchEvents,
   '0061-batch-retried-at': batchRetriedAt,
+  '0070-resumes': resumes,
   '0080-trace-retention': traceRetention,
   '0081-store-identity': storeIdentity,
 };

@@ -1,6 +1,7 @@
 import { type EventEmitter, once } from 'node:events';
 import { sql } from 'kysely';
 import type { EventContent, RolloutEvent } from '../model/event.ts';
+import { hasEnded } from './attempts.ts';
 import type { Db } from './database.ts';
 
 /** An event before it has its place. */
@@ -28,7 +29,7 @@ export interface ToldOutput {
 export interface EventStore {
   /** Puts events behind those that are there; what is there under the same key already is left as it is. */
   append(rolloutId: string, events: readonly NewEvent[]): Promise<void>;
-  /** As append, for the next piece of a stream. False: another writer has told it, or the piece before is missing. */
+  /** As append, for the next piece of a stream. False: another writer has told it, the piece before is missing, or the attempt has ended. */
   tell(rolloutId: string, output: ToldOutput): Promise<boolean>;
   /** Bytes of a stream that were told. */
   told(rolloutId: string, stream: string): Promise<number>;
@@ -52,9 +53,9 @@ export function eventStore(db: Db, bell: EventEmitter): EventStore {
         const { rows } = await sql<{ position: number }>`with moved as (
           insert into event_streams (rollout_id, stream, position)
           select ${rolloutId}::text, ${stream}::text, ${to}::bigint
-          where ${from}::bigint = 0 or exists (
+          where (${from}::bigint = 0 or exists (
             select 1 from event_streams where rollout_id = ${rolloutId} and stream = ${stream}
-          )
+          )) and not ${hasEnded(rolloutId, attempt)}
           on conflict (rollout_id, stream) do update set position = excluded.position
           where event_streams.position = ${from}::bigint
           returning position

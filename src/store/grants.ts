@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { HarborError } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
+import type { Absence } from '../model/resume.ts';
 import type { AttemptRef } from '../model/stages.ts';
 import { type Db, toJson } from './database.ts';
 
@@ -14,6 +15,16 @@ export interface LeaseHolder {
   readonly silentSeconds: number;
   readonly hasAcknowledged: boolean;
   readonly hasDrained: boolean;
+}
+
+/** What is known of an interceptor that may have served an attempt. */
+export interface Witness {
+  readonly interceptor: string;
+  /** Since its last contact with the database. */
+  readonly silentSeconds: number;
+  /** Every call that ended at it before this is in the store, and every absence. */
+  readonly settledAt: Date | null;
+  readonly absences: readonly Absence[];
 }
 
 /** Work that a revocation leaves to an interceptor. */
@@ -31,8 +42,14 @@ export interface GrantStore {
   holders(attempt: AttemptRef): Promise<readonly LeaseHolder[]>;
   /** Tells an interceptor of a grant, and remembers that. Undefined where the attempt may make no calls. */
   lease(interceptor: string, attempt: AttemptRef): Promise<Grant | undefined>;
-  /** A sign of life. */
-  beat(interceptor: string): Promise<void>;
+  /** A sign of life. Returns its time, by the database's clock. */
+  beat(interceptor: string): Promise<Date>;
+  /** Says that all calls that ended at it before `at`, and its absences, are in the store. */
+  settle(interceptor: string, at: Date, absences: readonly Absence[]): Promise<void>;
+  /** The time by the database's clock. */
+  now(): Promise<Date>;
+  /** The interceptors that were told of the attempt; all that there are where none was. */
+  witnesses(attempt: AttemptRef): Promise<readonly Witness[]>;
   /** Attempts that the interceptor was told of, that were revoked since, and of which it has not said that all is done. */
   revokedLeases(interceptor: string): Promise<readonly RevokedLease[]>;
   acknowledge(interceptor: string, attempt: AttemptRef): Promise<void>;
@@ -118,11 +135,57 @@ export function grantStore(db: Db): GrantStore {
       }),
 
     async beat(id) {
-      await db
+      const { seenAt } = await db
         .insertInto('interceptors')
         .values({ id, seenAt: sql<Date>`clock_timestamp()` })
         .onConflict((conflict) => conflict.column('id').doUpdateSet({ seenAt: sql<Date>`clock_timestamp()` }))
+        .returning('seenAt')
+        .executeTakeFirstOrThrow();
+      return seenAt;
+    },
+
+    async settle(interceptor, settledAt, absences) {
+      if (absences.length > 0) {
+        await db
+          .insertInto('interceptorAbsences')
+          .values(absences.map((absence) => ({ interceptor, ...absence })))
+          .onConflict((conflict) =>
+            conflict.columns(['interceptor', 'since']).doUpdateSet((eb) => ({ until: eb.ref('excluded.until') })),
+          )
+          .execute();
+      }
+      await db.updateTable('interceptors').set({ settledAt }).where('id', '=', interceptor).execute();
+    },
+
+    async now() {
+      const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
+      return rows[0]?.now ?? new Date();
+    },
+
+    async witnesses({ rolloutId, attempt }) {
+      const told = db
+        .selectFrom('grantLeases')
+        .select('interceptor')
+        .where('rolloutId', '=', rolloutId)
+        .where('attempt', '=', attempt);
+      const rows = await db
+        .selectFrom('interceptors')
+        .leftJoin('interceptorAbsences', 'interceptorAbsences.interceptor', 'interceptors.id')
+        .select(['id', 'settledAt', 'since', 'until'])
+        .select(sql<number>`extract(epoch from clock_timestamp() - seen_at)::float8`.as('silentSeconds'))
+        .where((eb) => eb.or([eb('id', 'in', told), eb.not(eb.exists(told))]))
         .execute();
+      return Array.from(
+        Map.groupBy(rows, ({ id }) => id),
+        ([interceptor, [first, ...more]]) => ({
+          interceptor,
+          silentSeconds: first?.silentSeconds ?? 0,
+          settledAt: first?.settledAt ?? null,
+          absences: [first, ...more].flatMap((row) =>
+            row?.since && row.until ? [{ since: row.since, until: row.until }] : [],
+          ),
+        }),
+      );
     },
 
     async revokedLeases(interceptor) {

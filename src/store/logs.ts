@@ -5,7 +5,7 @@ import type { Db } from './database.ts';
 
 /** Logs as they grow. Bytes have places, so that two writers of one log that say the same do no harm. */
 export interface LogStore {
-  /** Puts bytes at their place. Saying it again is fine. */
+  /** Puts bytes at their place. Saying it again is fine; what comes when the log is closed changes nothing. */
   append(logId: string, offset: number, data: Buffer): Promise<void>;
   /** Bytes known without a gap, from the start. */
   length(logId: string): Promise<number>;
@@ -101,11 +101,10 @@ export function logStore(db: Db, blobs: BlobStore): LogStore {
   return {
     async append(logId, offset, data) {
       if (data.length === 0) return;
-      await db
-        .insertInto('logChunks')
-        .values({ logId, byteOffset: offset, data })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
+      await sql`insert into log_chunks (log_id, byte_offset, data)
+        select ${logId}::text, ${offset}::bigint, ${data}::bytea
+        where not exists (select 1 from logs where id = ${logId})
+        on conflict do nothing`.execute(db);
     },
 
     async length(logId) {

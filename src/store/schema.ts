@@ -15,6 +15,7 @@ import type { FailureClass } from '../model/failures.ts';
 import type { Grant } from '../model/grant.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RolloutResult } from '../model/result.ts';
+import type { SessionResume } from '../model/resume.ts';
 import type { RolloutRequest, RolloutStatus } from '../model/rollout.ts';
 import type { ModelScript, TaskSettings } from '../model/task.ts';
 import type { SnapshotFacts } from '../sandboxes/provider.ts';
@@ -49,6 +50,7 @@ export interface Database {
   grants: GrantsTable;
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
+  interceptorAbsences: InterceptorAbsencesTable;
   storeIdentity: StoreIdentityTable;
 }
 
@@ -262,6 +264,13 @@ interface AttemptsTable {
   provisionedAt: Date | null;
   agentStartedAt: Date | null;
   agentEndedAt: Date | null;
+  /** How the agent's session was taken up again, in order. */
+  resumes: ColumnType<readonly SessionResume[], string | undefined, string>;
+  /** When the agent's processes were ended for the sake of the tests, which nobody may end that way. */
+  quiescedAt: Date | null;
+  testsStartedAt: Date | null;
+  /** What `pausedMs` was when the tests began. */
+  pausedBeforeTestsMs: Generated<number>;
   evaluatedAt: Date | null;
   endedAt: Date | null;
   /** While the sandbox is paused, and milliseconds that it was before: they count in no timeout. */
@@ -381,6 +390,15 @@ interface InterceptorsTable {
   id: string;
   /** By the database's clock. What it was told before this holds for `leaseSeconds`, and no longer. */
   seenAt: Date;
+  /** Every call that ended at it before this is in the store, and every absence. */
+  settledAt: Date | null;
+}
+
+/** A time in which an interceptor served nobody. */
+interface InterceptorAbsencesTable {
+  interceptor: string;
+  since: Date;
+  until: Date;
 }
 
 /** One row. */

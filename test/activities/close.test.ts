@@ -42,6 +42,7 @@ const scopeOf = (workflowRunId: string): ActivityScope => ({
   taskQueue: 'harbor',
   activityId: '1',
   activityTry: 1,
+  scheduledAt: new Date(),
   report: () => undefined,
 });
 
@@ -51,7 +52,14 @@ const depsWith = (revoke: AttemptGate['revoke']): ActivityDeps => ({
   provider: subject.provider,
   agents: agentRegistry,
   ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
-  interceptor: { token: () => '', grant: () => Promise.resolve(), revoke, revokeAndDrain: () => Promise.resolve() },
+  interceptor: {
+    token: () => '',
+    grant: () => Promise.resolve(),
+    revoke,
+    revokeAndDrain: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
+    absences: () => Promise.resolve([]),
+  },
   capacity: roomFor(8),
   disk: { snapshotBytes: undefined },
   unguessable: (name) => name,

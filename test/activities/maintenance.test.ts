@@ -19,6 +19,7 @@ import { startTemporal } from '../support/temporal.ts';
 const scope: ActivityScope = {
   signal: new AbortController().signal,
   workflowRunId: 'maintenance',
+  scheduledAt: new Date(),
   taskQueue: 'harbor',
   workflowId: 'maintenance',
   activityId: '1',
@@ -74,6 +75,8 @@ beforeAll(async () => {
         return Promise.resolve();
       },
       revokeAndDrain: () => Promise.resolve(),
+      settle: () => Promise.resolve(),
+      absences: () => Promise.resolve([]),
     },
     capacity: roomFor(8),
     disk: { snapshotBytes: undefined },
@@ -115,7 +118,11 @@ async function insertRollout(rolloutId: string): Promise<void> {
 /** A rollout that is at work in its first attempt, in a workflow that no worker of this test carries on. */
 async function rolloutAtWork(rolloutId: string, workflowId = `rollout/${rolloutId}`) {
   await insertRollout(rolloutId);
-  const handle = await client.workflow.start('rollout', { taskQueue: 'nobody', workflowId, args: [{}] });
+  const handle = await client.workflow.start('rollout', {
+    taskQueue: 'nobody',
+    workflowId,
+    args: [{}],
+  });
   await store.rollouts.admit(rolloutId, { workflowId, workflowRunId: handle.firstExecutionRunId }, roomFor(8));
   await store.attempts.begin(rolloutId, 1, `harbor-${rolloutId}-a1-agent`);
   await store.rollouts.enter(rolloutId, handle.firstExecutionRunId, 'running', 1);

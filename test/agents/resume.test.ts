@@ -36,7 +36,7 @@ test.each(agentRegistry.names)('%s takes up a session that was ended in the mids
   expect(await madeFile(place)).toBe('hi');
   await writeFile(join(place.work, '../again'), '');
 
-  const second = await runAgent(agent, { ...job, sessionId: session?.session_id ?? 'none' });
+  const second = await runAgent(agent, { ...job, settings: {}, sessionId: session?.session_id ?? 'none' });
   expect(second).toMatchObject({ exitCode: 0 });
   expect(second.events).toContainEqual(session);
   expect(await madeFile(place)).toBe('hi again');

@@ -40,7 +40,7 @@ async function startKept(store: TestStore, interceptor: string, upstream?: strin
   const { adminPort } = child.running.state;
   const admin = interceptorAdmin({ adminPort, installationSecret: testSecret, patienceMs: 1000 });
   const keep = () => {
-    const keeper = new GrantKeeper({ interceptor, grants: store.grants, admin, projector, onError });
+    const keeper = new GrantKeeper({ interceptor, grants: store.grants, admin, projector, directory, onError });
     const ending = new AbortController();
     const ended = keeper.run(ending.signal);
     const stop = async () => {
@@ -130,4 +130,31 @@ test('an interceptor that lost touch cuts its streams and answers 503 before a r
   expect(await store.grants.holders(grant)).toMatchObject([{ hasAcknowledged: true, hasDrained: true }]);
   expect((await ask(call(lost.url, token))).status).toBe(401);
   expect(await store.calls.list('rollout-1')).toMatchObject([{ status: 'killed' }]);
+});
+
+test('every call that has ended, and every absence, is in the store once an attempt is settled', async () => {
+  const store = await openStore();
+  const gate = gateOf(store);
+  const upstream = await startUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {}\n\n');
+  });
+  const lost = await startKept(store, 'lost', upstream.baseUrl);
+  await startKept(store, 'other');
+  await gate.grant(grant, never);
+  const { answer } = await begin(call(lost.url, gate.token('rollout-1', 1)));
+  const cut = collect(answer);
+  await lost.stop();
+  await cut;
+  // Its lease has run out, and nobody has said so yet but the time.
+  await expect.poll(() => gate.absences('rollout-1', 1), { timeout: 10_000 }).toHaveLength(1);
+
+  lost.keep();
+  await gate.settle('rollout-1', 1, never);
+  expect(await store.calls.list('rollout-1')).toMatchObject([{ status: 'killed' }]);
+  const [absence, ...more] = await gate.absences('rollout-1', 1);
+  expect(more).toEqual([]);
+  expect(absence && absence.until.getTime() - absence.since.getTime()).toBeGreaterThan(0);
+  // The token lives on.
+  expect((await begin(call(lost.url, gate.token('rollout-1', 1)))).answer.statusCode).toBe(200);
 });

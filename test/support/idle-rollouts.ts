@@ -43,6 +43,8 @@ export function idleRollouts(
       grant: () => Promise.resolve(),
       revoke: () => Promise.resolve(),
       revokeAndDrain: () => Promise.resolve(),
+      settle: () => Promise.resolve(),
+      absences: () => Promise.resolve([]),
     },
     capacity: roomFor(1000),
     disk: { snapshotBytes: undefined },
@@ -59,6 +61,7 @@ export function idleRollouts(
       workflowRunId: info.workflowExecution?.runId ?? '',
       activityId: info.activityId,
       activityTry: info.attempt,
+      scheduledAt: new Date(info.currentAttemptScheduledTimestampMs),
       taskQueue: info.taskQueue,
       report: () => undefined,
     };

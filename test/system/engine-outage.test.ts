@@ -23,6 +23,12 @@ echo tested >> /app/tested
 printf '{"starts":%s,"tests":%s}' "$(grep -c start /app/starts)" "$(grep -c tested /app/tested)" > /logs/verifier/reward.json
 `;
 
+/** Never end. */
+const endless = `#!/bin/sh
+touch /app/tests-began
+sleep 1000
+`;
+
 let home: string;
 let proxy: EngineProxy;
 let server: TestServer;
@@ -48,6 +54,9 @@ beforeAll(async () => {
           [`tasks/${seed}/tests/test.sh`, tests],
         ]),
       ),
+      'tasks/3/instruction.md': 'Never mind.',
+      'tasks/3/tests/test.sh': endless,
+      'tasks/3/task.toml': '[verifier]\ntimeout_sec = 3\n',
     },
   );
 }, 300_000);
@@ -89,6 +98,17 @@ describe('an engine that goes away', () => {
     expect(rollout).toMatchObject(unharmed);
     expect(rollout.reward_info.outcome_objectives).toEqual({ starts: 1, tests: 1 });
     expect(await text(server.client.rolloutLog(id))).toBe('started\nfinished\n');
+  });
+
+  test('while the time of the tests runs out still ends them for that', { timeout: 180_000 }, async () => {
+    const id = await start(server, 'patient', { env: { seed: 3 } });
+    const container = await containerOf(server, id);
+    await eventually('the tests to run', async () => (await execIn(container, 'ls /app')).includes('tests-began'));
+    await proxy.cut();
+    await triedAgain(id);
+    await proxy.mend();
+    const rollout = await tidy(server, id);
+    expect(rollout).toMatchObject({ status: 'failed', attempt: 1, failure: { class: 'verifier_timeout' } });
   });
 
   test.each<readonly [string, RegExp, Loss]>([

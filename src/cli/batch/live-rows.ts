@@ -19,7 +19,8 @@ const steps = 20;
 /** A batch that runs, on a terminal: a bar, and what it has come to. `seconds`: since these figures were made. */
 export function terminalRows(batch: BatchFigures, seconds: number, paint: Paint): LiveRow[] {
   const { planned, ended, open } = tally(batch);
-  const left = batch.eta_s === null ? [] : [`about ${duration(Math.max(0, batch.eta_s - seconds))} left`];
+  const secondsLeft = (batch.eta_s ?? 0) - seconds;
+  const left = secondsLeft > 0 ? [`about ${duration(secondsLeft)} left`] : [];
   const head = [
     paint('bold', `${count(ended)} of ${count(planned)}`),
     `${Math.floor((100 * ended) / planned)} %`,
@@ -53,7 +54,7 @@ export function plainRows(batch: BatchFigures, paint: Paint): LiveRow[] {
     `reward ${meanText(batch)}`,
     spentText(batch),
     ...(failed ? [`no reward: ${failed}`] : []),
-    ...(batch.eta_s === null ? [] : [`about ${duration(batch.eta_s)} left`]),
+    ...(batch.eta_s ? [`about ${duration(batch.eta_s)} left`] : []),
   ];
   const state = [batch.status, batch.stop_reason, batch.concurrency, Math.floor((steps * ended) / planned)].join('/');
   return [{ key: 'batch', state, text: `${statusText(batch, paint)}: ${parts.join('; ')}` }];

@@ -43,6 +43,9 @@ test('its health tells what it is and where it listens', async () => {
     // An address that no machine has (RFC 5737); it is tried again in the background.
     missingHosts: ['203.0.113.1'],
     openCalls: 0,
+    isDrained: false,
+    memoryBytes: expect.any(Number),
+    cpuSeconds: expect.any(Number),
     journal: running.state.journal,
     offset: expect.any(Number),
   });

@@ -14,6 +14,15 @@ echo "finished"
 printf '{"metrics":{"reward_mean":%s}}' "$(grep -c start /app/starts)" > /tmp/result.json
 `;
 
+/** Count their own starts, then work until they are told to end. */
+const patientTests = `#!/bin/sh
+echo start >> /app/tested
+echo "testing"
+while [ ! -e /app/tests-finish ]; do sleep 0.1; done
+echo "tested"
+printf '{"starts":%s}' "$(grep -c start /app/tested)" > /logs/verifier/reward.json
+`;
+
 let home: string;
 let server: TestServer;
 
@@ -24,6 +33,15 @@ beforeAll(async () => {
     server,
     { name: 'patient', dockerfile: plainDockerfile, entrypoint: '/app/run.sh' },
     { 'run.sh': runner },
+  );
+  await deploy(
+    server,
+    { name: 'judged', dockerfile: 'FROM debian:bookworm-slim\nWORKDIR /app\nCOPY app/ .\n', entrypoint: '/app/run.sh' },
+    {
+      'app/run.sh': '#!/bin/sh\necho done > answer\n',
+      'tasks/1/instruction.md': 'Never mind.',
+      'tasks/1/tests/test.sh': patientTests,
+    },
   );
 });
 
@@ -63,6 +81,31 @@ describe('harbor up killed while an agent works', () => {
     });
     expect(await text(server.client.rolloutLog('killed'))).toBe('started with 7\nfinished\n');
     await eventually('the sandbox to be gone', async () => (await containersOf(server.installation.id)).length === 0);
+  });
+});
+
+describe('harbor up killed while the tests run', () => {
+  test('goes on with the same tests after a restart, and ends none of them', async () => {
+    await server.client.startRollout('judged', { rollout_id: 'tested', env: { seed: 1 } });
+    const container = await eventually('the tests to start', async () => {
+      const [only] = (await runningContainersOf(server.installation.id)).filter((name) => name.includes('tested'));
+      return only && (await execIn(only, 'cat /app/tested 2>/dev/null || true')) === 'start' && only;
+    });
+    await server.kill('SIGKILL');
+    server = await startServer(home);
+    await eventually(
+      'another worker to follow them',
+      async () => (await execIn(container, 'cat /.harbor/tests-*/wake | wc -l')).trim() === '2',
+    );
+    await execIn(container, 'touch /app/tests-finish');
+    await eventually('the rollout to end', async () => (await server.client.rollout('tested')).closed_at !== null);
+    expect(await server.client.rollout('tested')).toMatchObject({
+      status: 'completed',
+      trust: 'quiesced',
+      attempts: [{ attempt: 1, failure: null }],
+      reward_info: { outcome_objectives: { starts: 1 } },
+    });
+    expect(await text(server.client.rolloutLog('tested', { stream: 'tests' }))).toBe('testing\ntested\n');
   });
 });
 

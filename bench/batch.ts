@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
@@ -19,6 +18,7 @@ import { dockerSubject } from '../test/contract/docker-subject.ts';
 import { newBatch } from '../test/support/batch.ts';
 import { readyDeployment } from '../test/support/deployment.ts';
 import { idleRollouts } from '../test/support/idle-rollouts.ts';
+import { eventually } from '../test/support/project.ts';
 import { startTemporal } from '../test/support/temporal.ts';
 import { workflowBundle } from '../test/support/workflows.ts';
 import { historiesOf, perRollout, type Point, pointAt } from './batch-points.ts';
@@ -93,6 +93,8 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
       ),
     );
     ended = 0;
+    // Where the floor's own rollouts reached a mark.
+    points.length = 0;
     const id = await makeBatch(store, rollouts, concurrency);
     since = performance.now();
     await look();
@@ -101,7 +103,7 @@ export async function benchBatch({ rollouts, concurrency, say }: BatchBenchOptio
       await client.workflow.getHandle(batchWorkflowId(id)).result();
     });
     // A batch is over with its last result; the sandbox behind that result may still be on its way out.
-    while (ended < rollouts) await sleep(20);
+    await eventually('the last sandbox to be gone', async () => ended >= rollouts);
     if (points.at(-1)?.ended !== ended) await look();
     const [first, last] = [points.at(0), points.at(-1)];
     const { scored } = await store.batches.counts(id);

@@ -30,6 +30,8 @@ export interface InterceptorAdmin {
   revoke(rolloutId: string, attempt: number, signal: AbortSignal): Promise<Revocation>;
   /** Lets what it was told hold until a moment of the machine's monotonic clock. */
   renewLease(untilMs: number, signal: AbortSignal): Promise<void>;
+  /** That calls of other interceptors wait for room in these budgets: it gives back what it can spare. */
+  wantedBack(budgets: readonly string[], signal: AbortSignal): Promise<void>;
   /** From here on it takes no new connection, and goes on with the calls that are open. Idempotent; answers how it is. */
   drain(signal: AbortSignal): Promise<InterceptorHealth>;
   health(signal: AbortSignal): Promise<InterceptorHealth>;
@@ -63,6 +65,9 @@ export function interceptorAdmin(options: AdminClientOptions): InterceptorAdmin 
     },
     async renewLease(untilMs, signal) {
       await call('PUT', '/lease', JSON.stringify({ untilMs }), signal);
+    },
+    async wantedBack(budgets, signal) {
+      await call('PUT', '/budgets/wanted', JSON.stringify({ budgets }), signal);
     },
     async drain(signal) {
       return parseJson(await call('PUT', '/drain', undefined, signal), healthSchema, 'health');

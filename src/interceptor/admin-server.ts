@@ -4,6 +4,7 @@ import { HarborError, toFailure } from '../model/errors.ts';
 import { grantSchema } from '../model/grant.ts';
 import { type JsonObject, parseJson } from '../model/json.ts';
 import { attemptOfPath } from './attempt-path.ts';
+import type { Budgets } from './budgets/budgets.ts';
 import type { GrantBook } from './grants.ts';
 import { readToken } from './headers.ts';
 import type { Journal } from './journal/journal.ts';
@@ -19,6 +20,7 @@ export interface AdminParts {
   readonly journal: Journal;
   readonly calls: OpenCalls;
   readonly lease: Lease;
+  readonly budgets: Budgets;
   readonly onError: (error: HarborError) => void;
   /** Takes nothing new from here on. */
   readonly drain: () => void;
@@ -53,6 +55,7 @@ async function answer(parts: AdminParts, request: IncomingMessage): Promise<Answ
     return { status: 200, body: parts.describe() };
   }
   if (method === 'PUT' && url === '/lease') return renewLease(parts, request);
+  if (method === 'PUT' && url === '/budgets/wanted') return giveBack(parts, request);
   const attempt = method === 'DELETE' ? attemptOfPath(url) : undefined;
   if (attempt) return revoke(parts, attempt);
   return { status: 404, body: { detail: `There is no ${method} ${url} here.` } };
@@ -73,6 +76,16 @@ async function renewLease({ lease }: AdminParts, request: IncomingMessage): Prom
   const body = await readBody(request);
   if (!Buffer.isBuffer(body)) return { status: 400, body: { detail: 'The renewal did not arrive whole.' } };
   lease.renew(parseJson(body.toString('utf8'), renewalSchema, 'renewal').untilMs);
+  return { status: 200, body: {} };
+}
+
+const wantedSchema = z.object({ budgets: z.array(z.string()) });
+
+/** Answers before it is done: whoever waits for it sees it in the store. */
+async function giveBack({ budgets }: AdminParts, request: IncomingMessage): Promise<Answer> {
+  const body = await readBody(request);
+  if (!Buffer.isBuffer(body)) return { status: 400, body: { detail: 'The wish did not arrive whole.' } };
+  budgets.wantedBack(parseJson(body.toString('utf8'), wantedSchema, 'wanted').budgets);
   return { status: 200, body: {} };
 }
 

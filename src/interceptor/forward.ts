@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../model/call.ts';
 import { errorText } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
-import type { Budgets } from './budgets/budget-book.ts';
+import type { Budgets } from './budgets/budgets.ts';
 import { reserveFor } from './budgets/reserve.ts';
 import type { Meter } from './budgets/meter.ts';
 import type { DialectSpec } from './dialects/dialect.ts';

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HarborError } from '../model/errors.ts';
 import { attemptKey } from '../model/ids.ts';
+import type { BudgetStore } from '../store/budgets.ts';
 import { type GrantStore, leaseSeconds, type RevokedLease } from '../store/grants.ts';
 import type { InterceptorAdmin } from './admin-client.ts';
+import { budgetKeptMs } from './budgets/budget-ledger.ts';
 import { monotonicMs } from './lease.ts';
 import type { Projector } from './projector.ts';
 import { readAbsences } from './uptime.ts';
@@ -11,6 +13,7 @@ export interface GrantKeeperOptions {
   /** The interceptor's name in the store; the same after each of its starts. */
   readonly interceptor: string;
   readonly grants: GrantStore;
+  readonly budgets: BudgetStore;
   /** Of the process that streams. With little patience: while it is waited for, nothing else is done. */
   readonly admin: InterceptorAdmin;
   readonly projector: Projector;
@@ -32,7 +35,8 @@ const retryMs = 500;
 
 /**
  * Keeps one interceptor to what the store says: renews its lease as long as the database can be reached, and hands it
- * the revocations of what it was told. It never decides anything by itself: where it stops, the lease runs out.
+ * the revocations of what it was told, and what others want back of its slices of budgets. It never decides anything by
+ * itself: where it stops, the lease runs out.
  */
 export class GrantKeeper {
   private readonly options: GrantKeeperOptions;
@@ -62,7 +66,7 @@ export class GrantKeeper {
   }
 
   private async round(signal: AbortSignal): Promise<boolean> {
-    const { grants, interceptor, admin } = this.options;
+    const { grants, budgets, interceptor, admin } = this.options;
     try {
       // The time before the contact: the lease then ends earlier here than in the eyes of whoever reads the store.
       const nowMs = monotonicMs();
@@ -76,8 +80,11 @@ export class GrantKeeper {
         this.lastBeatMs = nowMs;
         void this.settle(beatAt, signal);
       }
+      const wanted = await budgets.wantedBack(interceptor);
+      if (wanted.length > 0) await admin.wantedBack(wanted, signal);
       if (nowMs - this.lastPruneMs >= pruneMs) {
         await grants.prune(new Date(Date.now() - keptMs));
+        await budgets.prune(new Date(Date.now() - budgetKeptMs));
         this.lastPruneMs = nowMs;
       }
       this.failing = false;

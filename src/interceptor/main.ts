@@ -7,6 +7,9 @@ import { Admission, askSupervisor } from './admission.ts';
 import { adminListener } from './admin-server.ts';
 import { HarborError } from '../model/errors.ts';
 import { BudgetBook } from './budgets/budget-book.ts';
+import type { Budgets } from './budgets/budgets.ts';
+import { askForSlices } from './budgets/slice-source.ts';
+import { SlicedBook } from './budgets/sliced-book.ts';
 import { GrantBook } from './grants.ts';
 import { Journal } from './journal/journal.ts';
 import { Lease } from './lease.ts';
@@ -65,9 +68,7 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
   held.defer(() => adminListeners.close());
   const grants = await GrantBook.open(directory);
   held.defer(() => grants.close());
-  const budgets = await BudgetBook.open(directory, (cause) =>
-    onError(new HarborError('internal', 'the interceptor cannot write what a call took from its budget', { cause })),
-  );
+  const budgets = await openBudgets(options);
   held.defer(() => budgets.close());
   const owner = { pid, start: startTime };
   const journal = await Journal.open({ directory: journalDirectory(directory), owner, onError });
@@ -138,4 +139,12 @@ async function start(options: InterceptorOptions, held: AsyncDisposableStack): P
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
+}
+
+/** Several interceptors that share a store share its budgets; one alone needs nobody for that. */
+function openBudgets({ directory, supervisorUrl, installationSecret, onError }: InterceptorOptions): Promise<Budgets> {
+  const fail = (cause: unknown) =>
+    onError(new HarborError('internal', 'the interceptor cannot write what a call took from its budget', { cause }));
+  if (supervisorUrl === undefined) return BudgetBook.open(directory, fail);
+  return SlicedBook.open({ directory, ask: askForSlices(supervisorUrl, installationSecret), onError: fail });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { HarborError } from '../model/errors.ts';
 import type { Grant } from '../model/grant.ts';
-import type { Budgets } from './budgets/budget-book.ts';
+import type { Budgets } from './budgets/budgets.ts';
 import type { Admission } from './admission.ts';
 import { decodeBody } from './content-encoding.ts';
 import type { DialectSpec, RefusalError } from './dialects/dialect.ts';

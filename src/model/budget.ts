@@ -29,3 +29,16 @@ export const noAmounts: Amounts = { usd: 0, tokens: 0, calls: 0 };
 
 /** The units of a budget, as people write them. */
 export const budgetUnits = ['usd', 'tokens', 'calls'] as const satisfies readonly (keyof Amounts)[];
+
+/** The sum; `times` -1: the difference. */
+export function addAmounts(sum: Amounts, more: Amounts, times = 1): Amounts {
+  return {
+    usd: sum.usd + times * more.usd,
+    tokens: sum.tokens + times * more.tokens,
+    calls: sum.calls + times * more.calls,
+  };
+}
+
+export function eachUnit(of: (unit: keyof Amounts) => number): Amounts {
+  return { usd: of('usd'), tokens: of('tokens'), calls: of('calls') };
+}

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Home } from '../embedded/home.ts';
 import type { InterceptorAdmin } from '../interceptor/admin-client.ts';
+import { readAccounts } from '../interceptor/budgets/budget-ledger.ts';
 import type { GrantKeeper } from '../interceptor/grant-keeper.ts';
 import { forgetGrants } from '../interceptor/grants.ts';
 import type { Projector } from '../interceptor/projector.ts';
+import { noAmounts } from '../model/budget.ts';
 import type { Store } from '../store/store.ts';
 import { rest } from './drain.ts';
 
@@ -43,14 +45,16 @@ export interface LeaveParts {
 }
 
 /**
- * Once nothing streams any more: brings the rest of the journals into the store and takes the interceptor out of the leases,
- * so that no revocation waits for it. Where that cannot be done now, its next start does it, and leases run out meanwhile.
+ * Once nothing streams any more: gives back what is left of its slices of budgets, brings the rest of the journals into the
+ * store, and takes the interceptor out of the leases, so that no revocation waits for it. Where that cannot be done now, its next start does it, and leases run out meanwhile.
  */
 export async function leave(
   { interceptor, projector }: Kept,
   { home, store, hurry, logger }: LeaveParts,
 ): Promise<void> {
   try {
+    const accounts = await readAccounts(home.files.interceptor);
+    await store.budgets.leave(interceptor, (budget) => accounts.get(budget)?.taken ?? noAmounts);
     await projector.drainAll(AbortSignal.any([hurry, AbortSignal.timeout(journalsMs)]));
     // Before the leases: a start on this folder must not go by grants of whose revocation it would not be told.
     await forgetGrants(home.files.interceptor);

@@ -126,6 +126,7 @@ async function keep(
   const keeper = new GrantKeeper({
     interceptor,
     grants: store.grants,
+    budgets: store.budgets,
     admin,
     projector,
     directory: home.files.interceptor,
@@ -137,7 +138,9 @@ async function keep(
     ending.abort();
     await Promise.all(running);
   });
-  const server = createServer(grantListener({ interceptor, grants: store.grants, installationSecret, onError }));
+  const server = createServer(
+    grantListener({ interceptor, grants: store.grants, budgets: store.budgets, installationSecret, onError }),
+  );
   server.listen({ host: '127.0.0.1', port: Number(new URL(url).port) });
   await once(server, 'listening');
   held.defer(() => {

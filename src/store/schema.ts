@@ -51,6 +51,8 @@ export interface Database {
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
   interceptorAbsences: InterceptorAbsencesTable;
+  budgets: BudgetsTable;
+  budgetSlices: BudgetSlicesTable;
   storeIdentity: StoreIdentityTable;
 }
 
@@ -416,4 +418,25 @@ interface GrantLeasesTable {
   acknowledgedAt: Date | null;
   /** When all that it had served of it was in the store. */
   drainedAt: Date | null;
+}
+
+/** A row for each budget that interceptors share; whoever changes its slices locks it. */
+interface BudgetsTable {
+  id: string;
+  usedAt: Date;
+}
+
+/** What an interceptor may spend of a budget, all that it ever spent of it included. All slices together are never more. */
+interface BudgetSlicesTable {
+  budget: string;
+  interceptor: string;
+  /** One more with each change, so that a question which was overtaken changes nothing. */
+  version: number;
+  heldUsd: number;
+  heldTokens: number;
+  heldCalls: number;
+  /** All of it is spent for good: nothing of it is unused or held by open calls. */
+  isFinal: boolean;
+  /** When the interceptor last said that calls of its wait for room in the budget. */
+  wantingAt: Date | null;
 }

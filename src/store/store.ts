@@ -5,6 +5,7 @@ import { type AttemptStore, attemptStore } from './attempts.ts';
 import { type BatchStore, batchStore } from './batches.ts';
 import { type LedgerStore, ledgerStore } from './batch-ledger.ts';
 import type { BlobStore } from './blobs.ts';
+import { type BudgetStore, budgetStore } from './budgets.ts';
 import { type CallStore, callStore } from './calls.ts';
 import type { Db } from './database.ts';
 import { type DeploymentStore, deploymentStore } from './deployments.ts';
@@ -36,6 +37,7 @@ export interface Store {
   readonly batches: BatchStore;
   readonly ledger: LedgerStore;
   readonly grants: GrantStore;
+  readonly budgets: BudgetStore;
   readonly traces: TraceStore;
   readonly blobs: BlobStore;
   /** Every ref of a blob that the store holds; see `blob-references.ts`. */
@@ -63,6 +65,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     batches: batchStore(db),
     ledger: ledgerStore(db),
     grants: grantStore(db),
+    budgets: budgetStore(db),
     traces: traceStore(db),
     blobs,
     blobReferences: () => blobReferences(db),

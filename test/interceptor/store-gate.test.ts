@@ -25,7 +25,13 @@ async function startKept(store: TestStore, interceptor: string, upstream?: strin
   const directory = await temporaryFolder();
   const failed: Error[] = [];
   const onError = (error: Error) => failed.push(error);
-  const listener = grantListener({ interceptor, grants: store.grants, installationSecret: testSecret, onError });
+  const listener = grantListener({
+    interceptor,
+    grants: store.grants,
+    budgets: store.budgets,
+    installationSecret: testSecret,
+    onError,
+  });
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
@@ -40,7 +46,15 @@ async function startKept(store: TestStore, interceptor: string, upstream?: strin
   const { adminPort } = child.running.state;
   const admin = interceptorAdmin({ adminPort, installationSecret: testSecret, patienceMs: 1000 });
   const keep = () => {
-    const keeper = new GrantKeeper({ interceptor, grants: store.grants, admin, projector, directory, onError });
+    const keeper = new GrantKeeper({
+      interceptor,
+      grants: store.grants,
+      budgets: store.budgets,
+      admin,
+      projector,
+      directory,
+      onError,
+    });
     const ending = new AbortController();
     const ended = keeper.run(ending.signal);
     const stop = async () => {

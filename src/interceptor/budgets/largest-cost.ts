@@ -15,6 +15,9 @@ const requestSchema = z.object({
   n: tokens,
 });
 
+/** More than any budget has: however much a request names, sums of it stay numbers. */
+const mostTokens = 1e13;
+
 /** The largest cost that a call can have. `usd` is null where the model has no known price. */
 export interface LargestCost extends Omit<Amounts, 'usd'> {
   readonly usd: number | null;
@@ -26,7 +29,7 @@ export function largestCost(upstream: string, body: string, at: Date): LargestCo
   const model = request?.model ?? null;
   const inputTokens = largestInput(model ?? '', body);
   const said = request?.max_completion_tokens ?? request?.max_output_tokens ?? request?.max_tokens;
-  const outputTokens = (said ?? largestOutput(model ?? '')) * Math.max(1, request?.n ?? 1);
+  const outputTokens = Math.min(mostTokens, (said ?? largestOutput(model ?? '')) * Math.max(1, request?.n ?? 1));
   return { usd: dearest(upstream, model, inputTokens, outputTokens, at), tokens: inputTokens + outputTokens, calls: 1 };
 }
 

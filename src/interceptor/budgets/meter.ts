@@ -2,7 +2,7 @@ import type { Amounts } from '../../model/budget.ts';
 import type { CallStatus } from '../../model/call.ts';
 import type { CallOpening, AnswerHead } from '../journal/records.ts';
 import { assembleCall, readRequest } from '../projection/assemble.ts';
-import type { Reservation } from './budget-book.ts';
+import type { Reservation } from './budgets.ts';
 
 /** Nothing was connected, so nothing can have been answered. */
 const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);

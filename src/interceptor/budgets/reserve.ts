@@ -4,7 +4,7 @@ import type { RefusalError } from '../dialects/dialect.ts';
 import { dialectNamed } from '../dialects/registry.ts';
 import type { OpenCall } from '../open-calls.ts';
 import { budgetExhausted } from '../refusals.ts';
-import type { Budgets, GrantedBudget } from './budget-book.ts';
+import type { Budgets, GrantedBudget } from './budgets.ts';
 import { largestCost } from './largest-cost.ts';
 import { Meter } from './meter.ts';
 

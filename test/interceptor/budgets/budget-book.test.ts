@@ -2,7 +2,8 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BudgetBook, type Reservation } from '../../../src/interceptor/budgets/budget-book.ts';
+import { BudgetBook } from '../../../src/interceptor/budgets/budget-book.ts';
+import type { Reservation } from '../../../src/interceptor/budgets/budgets.ts';
 import { temporaryFolder } from '../support/interceptor.ts';
 
 const fail = (error: unknown) => {

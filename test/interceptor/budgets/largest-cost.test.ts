@@ -14,6 +14,7 @@ describe('the output that a call may write', () => {
   test.each<[string, object, number]>([
     ['is what its request says', { max_completion_tokens: 7 }, 7],
     ['is that for each answer asked for', { max_completion_tokens: 7, n: 3 }, 21],
+    ['is a number also where the request names more than any', { max_completion_tokens: 1e300, n: 1e300 }, 1e13],
     ['is the largest of the model without a word', { max_completion_tokens: undefined }, 32_768],
     ['is the largest where the word is none', { max_completion_tokens: 'few' }, 32_768],
   ])('%s', (_, fields, tokens) => {

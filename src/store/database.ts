@@ -12,6 +12,7 @@ import * as batchRetriedAt from './migrations/0061-batch-retried-at.ts';
 import * as resumes from './migrations/0070-resumes.ts';
 import * as traceRetention from './migrations/0080-trace-retention.ts';
 import * as storeIdentity from './migrations/0081-store-identity.ts';
+import * as unkeyedRequests from './migrations/0090-unkeyed-requests.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -36,6 +37,7 @@ export const migrations = {
   '0070-resumes': resumes,
   '0080-trace-retention': traceRetention,
   '0081-store-identity': storeIdentity,
+  '0090-unkeyed-requests': unkeyedRequests,
 };
 
 /** A value for a jsonb column. */

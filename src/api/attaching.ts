@@ -43,15 +43,14 @@ export interface AskedRollout {
   readonly text: string;
 }
 
-export function attaching({ store: { unkeyedRequests }, logger }: Pick<ApiDeps, 'store' | 'logger'>): Attaching {
+export function attaching({ store: { unkeyedRequests }, logger, openCalls = new Set() }: ApiDeps): Attaching {
   const process = ulid();
-  const connections = new Set<string>();
   let beats = false;
 
   async function beatWhileOpen(): Promise<void> {
     if (beats) return;
     beats = true;
-    while (connections.size > 0) {
+    while (openCalls.size > 0) {
       await sleep(beatMs, undefined, { ref: false });
       await unkeyedRequests.beat(process).catch((error: unknown) => {
         logger.warn({ err: error }, 'the store was not told that connections are open');
@@ -69,7 +68,6 @@ export function attaching({ store: { unkeyedRequests }, logger }: Pick<ApiDeps, 
     } catch (error) {
       logger.error({ err: error }, 'the store was not told what became of a connection');
     }
-    connections.delete(held.connection);
   }
 
   return {
@@ -85,10 +83,11 @@ export function attaching({ store: { unkeyedRequests }, logger }: Pick<ApiDeps, 
       const claimed = untilClear(gone, (seconds) =>
         unkeyedRequests.claim({ fingerprint, id, rollouts, connection, process }, seconds),
       );
-      connections.add(connection);
-      void beatWhileOpen();
       // Also where it fails: the store may have noted a connection, and the word of it was lost.
-      void letGo({ fingerprint, connection }, settled(claimed, gone), handing.isDone);
+      const open = letGo({ fingerprint, connection }, settled(claimed, gone), handing.isDone);
+      openCalls.add(open);
+      void open.finally(() => openCalls.delete(open));
+      void beatWhileOpen();
       return { id: await claimed, resultFollows: handing.resultFollows };
     },
   };

@@ -34,6 +34,7 @@ export async function reconcile(deps: ActivityDeps, scope: ActivityScope, now = 
   }
   // One whose workflow was ended, or never started, has its rollouts still to run: a batch is ended by cancelling it.
   for (const batchId of await deps.store.batches.unfinished()) await wakeBatch(deps.client, batchId);
+  await deps.store.unkeyedRequests.forget();
   return closed;
 }
 

@@ -17,5 +17,7 @@ export interface ApiDeps {
   readonly isDraining?: () => boolean;
   /** Ends what would go on for long and can be taken up at another process. Default: never. */
   readonly ending?: AbortSignal;
+  /** What is still to be said to the store of connections that are open, or just were: who ends the process waits for it. */
+  readonly openCalls?: Set<Promise<void>>;
   readonly logger: Logger;
 }

@@ -55,16 +55,17 @@ export async function effectOf(
   return { id: row.effectId, join: (id) => store.idempotencyKeys.join(keyed, id) };
 }
 
-/** The request's body, checked, with the effect that its key stands for. */
+/** The request's body, checked and as it came, with the effect that its key stands for. */
 export async function keyedBodyOf<T>(
   deps: ApiDeps,
   request: Request,
   response: Response,
   schema: z.ZodType<T>,
-): Promise<{ readonly body: T; readonly effect: Effect | undefined }> {
+): Promise<{ readonly body: T; readonly text: string; readonly effect: Effect | undefined }> {
   const text = await bodyTextOf(request);
   const body = parseBody(text, schema);
-  return { body, effect: await effectOf(deps, request, response, createHash('sha256').update(text).digest('hex')) };
+  const hash = createHash('sha256').update(text).digest('hex');
+  return { body, text, effect: await effectOf(deps, request, response, hash) };
 }
 
 function keyOf(request: Request<{}>): string | undefined {

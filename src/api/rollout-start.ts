@@ -41,7 +41,7 @@ export async function startComparison(
   const comparisonId = request.comparison_id ?? base ?? ulid();
   const plans: Plan[] = [];
   for (const [index, policy] of policies.entries()) {
-    const id = base === undefined ? {} : { rollout_id: `${base}-${index + 1}` };
+    const id = base === undefined ? {} : { rollout_id: comparedId(base, index) };
     const one = { ...request, ...id, policy, comparison_id: comparisonId };
     plans.push(await ofPolicy(index, () => findOrPlan(deps, deployment, one)));
   }
@@ -58,6 +58,9 @@ export async function startComparison(
   }
   return { id: comparisonId, rows };
 }
+
+/** The id of one of several policies' rollouts. */
+export const comparedId = (base: string, index: number): string => `${base}-${index + 1}`;
 
 interface Comparison {
   readonly id: string;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { apiCommand, type CliContext, clientFor, type ServerFlags } from './context.ts';
 import { noteBytes, paint, say, sayJson } from './output.ts';
-import { patience } from './patience.ts';
+import { doneOnce, patience } from './patience.ts';
 import { showDeployment } from './status.ts';
 import { failedBuild, usualBuildSeconds, waitUntilBuilt } from './wait-until-built.ts';
 
@@ -23,7 +23,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function build(context: CliContext, key: string, { wait, force, json, ...server }: Flags): Promise<void> {
   const client = await clientFor(context, server);
-  const started = await client.build(key, { force });
+  const started = await doneOnce((repeatKey) => client.build(key, { force }, null, repeatKey));
   if (!json) {
     say(paint('green', 'Build triggered!'));
     say(`  Build ID: ${started.build_id}`);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { errorText } from '../model/errors.ts';
 import { type Reconnect, reconnecting } from '../sdk/reconnecting.ts';
 import { note, paintError } from './output.ts';
@@ -9,4 +10,10 @@ export function patience(signal?: AbortSignal): Reconnect {
     onOutage: (error) => note(`${paintError('yellow', '…')} ${errorText(error)}; trying again for ten minutes`),
     onBack: () => note(`${paintError('green', '✓')} the server is back`),
   });
+}
+
+/** As {@link patience}, for what shall be done once, however often its answer is lost: `ask` hands the key to the server. */
+export function doneOnce<T>(ask: (repeatKey: string) => Promise<T>): Promise<T> {
+  const repeatKey = randomUUID();
+  return patience()(() => ask(repeatKey));
 }

@@ -11,21 +11,25 @@ export interface SentDeployment {
 
 /**
  * Uploads a deployment; where its name is taken and may be replaced, its content becomes the next build of what is there.
- * With `replace` it may be repeated.
+ * With `replace`, or with the same `repeatKey`, it may be repeated.
  */
 export async function sendDeployment(
   client: HarborClient,
   deployment: NewDeployment,
   context: PackedContext,
   replace: boolean,
+  repeatKey?: string,
 ): Promise<SentDeployment> {
   try {
-    const made = await client.upload(deployment, context.file);
+    const made = await client.upload(deployment, context.file, repeatKey);
     return { id: made.id, buildId: made.latest_build?.id, replaced: false };
   } catch (error) {
     const isTaken = error instanceof ApiError && error.status === 409;
     if (!isTaken || !replace) throw error;
-    const build = await client.build(deployment.name, { dockerfile: deployment.dockerfile ?? null }, context.file);
+    const content = { dockerfile: deployment.dockerfile ?? null };
+    // Another request, which needs a key of its own.
+    const buildKey = repeatKey && `${repeatKey}-build`;
+    const build = await client.build(deployment.name, content, context.file, buildKey);
     return { id: build.deployment_id, buildId: build.build_id, replaced: true };
   }
 }

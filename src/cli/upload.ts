@@ -9,7 +9,7 @@ import { type PackedContext, packContext } from '../sdk/pack-context.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags, wholeNumber } from './context.ts';
 import { counted, size } from './format.ts';
 import { note, noteBytes, paint, paintError, paintStatus, say, sayJson } from './output.ts';
-import { patience } from './patience.ts';
+import { doneOnce, patience } from './patience.ts';
 import { type SentDeployment, sendDeployment } from './send-deployment.ts';
 import { failedBuild, usualBuildSeconds, waitUntilBuilt } from './wait-until-built.ts';
 
@@ -76,7 +76,7 @@ async function upload(context: CliContext, argument: string | undefined, flags: 
 async function send(client: HarborClient, deployment: NewDeployment, flags: Flags): Promise<SentDeployment> {
   await using packed = await packContext(flags.context);
   note(`Uploading ${paintError('bold', deployment.name)}: ${describe(packed)}`);
-  return await sendDeployment(client, deployment, packed, flags.replace);
+  return await doneOnce((repeatKey) => sendDeployment(client, deployment, packed, flags.replace, repeatKey));
 }
 
 function show(

@@ -12,6 +12,15 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>, what = 'body'):
   return check(parseUnchecked(text, what), schema, what);
 }
 
+/** Another text of the same JSON value: one for all of its texts, whatever their blanks and the order of their keys. */
+export function canonicalJson(text: string): string {
+  return JSON.stringify(JSON.parse(text), (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)))
+      : value,
+  );
+}
+
 /** Levels of nesting that a body may have: what walks it by recursion must not run out of stack. */
 const deepest = 100;
 

@@ -45,6 +45,8 @@ export const limits = {
   /** Characters of an Idempotency-Key, and hours for which one is kept. */
   idempotencyKeyLength: 255,
   idempotencyKeyHours: 24,
+  /** Seconds for which the result of a rollout that could not be handed over is there for the request's repeat. */
+  undeliveredSeconds: 60,
   /** Bytes of result.json or a reward file that are read. */
   resultBytes: 1024 * 1024,
   /** Artifacts that a request may name, and files that its tests may leave; bytes of each, and of all of an attempt. */

@@ -85,7 +85,9 @@ export const rolloutRequestSchema = z.object({
     .min(1, 'must not be blank')
     .max(512)
     .optional()
-    .describe("A mark for your own records; Harbor never tells rollouts apart by it. Absent: the rollout's id."),
+    .describe(
+      "A mark for your own records, which any number of rollouts may share. A request with one may be repeated when its connection broke. Absent: the rollout's id.",
+    ),
   rollout_id: rolloutIdSchema
     .optional()
     .describe('Its own id, chosen by who wants to repeat the request safely. Absent: a ULID.'),

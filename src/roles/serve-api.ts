@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Registry } from 'prom-client';
 import { createApi } from '../api/app.ts';
@@ -9,6 +10,9 @@ import { listen } from './listen.ts';
 
 /** Where the existing Python client looks for its server when it is told nothing. */
 const usualPort = 8000;
+
+/** Milliseconds that a process which ends waits for a store that may be away. */
+const partingMs = 3000;
 
 export interface ApiServing {
   readonly config: Config;
@@ -35,11 +39,19 @@ export async function serveApi(
     if (deps.isDraining?.()) response.set('connection', 'close');
     next();
   });
-  app.use(createApi({ ...deps, ending: ending.signal }));
+  const openCalls = new Set<Promise<void>>();
+  app.use(createApi({ ...deps, ending: ending.signal, openCalls }));
   const { server, url } = await listen(app, { host, port, usualPort, mayMove: true, setting: 'HARBOR_PORT' });
   held.defer(async () => {
     ending.abort();
     await drainServer(server, graceMs, hurry);
+    await atMost(partingMs, Promise.all(openCalls));
   });
   return { url };
+}
+
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work, sleep(milliseconds, undefined, { signal: over.signal }).catch(() => {})]);
+  over.abort();
 }

@@ -69,7 +69,8 @@ const root = '/api/harbor';
 
 /**
  * A Harbor server. `key` is a deployment's id or name. Every method throws ApiError for what the server refuses and
- * UnreachableError where no answer came; of those that change something, all but `upload` may be repeated.
+ * UnreachableError where no answer came. What changes something may be asked for again: with the same `repeatKey` (an
+ * Idempotency-Key, drawn by the caller) where a method takes one, by which the server knows the repeat.
  *
  *     const harbor = new HarborClient({ url: 'http://127.0.0.1:8000', apiKey });
  *     await using context = await packContext('./my-project');
@@ -83,15 +84,17 @@ export class HarborClient {
   }
 
   /** Makes a deployment and starts its build. `context`: a tar.gz file, sent as it is read; null: the Dockerfile alone. */
-  upload(deployment: NewDeployment, context: string | null): Promise<DeploymentResponse> {
+  upload(deployment: NewDeployment, context: string | null, repeatKey?: string): Promise<DeploymentResponse> {
     return this.#http.json(`${root}/deployments`, deploymentSchema, {
+      headers: keyed(repeatKey),
       body: { pieces: uploadBody(deployment, context) },
     });
   }
 
   /** Starts a build: of new content where there is some, else of what is stored; joins one that is under way. */
-  build(key: string, build: NewBuild = {}, context: string | null = null): Promise<BuildStarted> {
+  build(key: string, build: NewBuild = {}, context: string | null = null, repeatKey?: string): Promise<BuildStarted> {
     return this.#http.json(`${deploymentPath(key)}/build`, buildStartedSchema, {
+      headers: keyed(repeatKey),
       body: { pieces: uploadBody(build, context) },
     });
   }
@@ -166,8 +169,11 @@ export class HarborClient {
   }
 
   /** Starts a batch and returns at once; `batch` tells how it goes. */
-  startBatch(key: string, batch: NewBatch): Promise<BatchResponse> {
-    return this.#http.json(`${deploymentPath(key)}/batches`, batchSchema, { body: { value: batch } });
+  startBatch(key: string, batch: NewBatch, repeatKey?: string): Promise<BatchResponse> {
+    return this.#http.json(`${deploymentPath(key)}/batches`, batchSchema, {
+      headers: keyed(repeatKey),
+      body: { value: batch },
+    });
   }
 
   batch(id: string): Promise<BatchResponse> {
@@ -218,8 +224,11 @@ export class HarborClient {
   }
 
   /** Runs the cells again that have no reward; all of them, or those of some failure classes or seeds. */
-  retryBatch(id: string, selection: BatchRetry = {}): Promise<BatchResponse> {
-    return this.#http.json(`${batchPath(id)}/retry`, batchSchema, { body: { value: selection } });
+  retryBatch(id: string, selection: BatchRetry = {}, repeatKey?: string): Promise<BatchResponse> {
+    return this.#http.json(`${batchPath(id)}/retry`, batchSchema, {
+      headers: keyed(repeatKey),
+      body: { value: selection },
+    });
   }
 
   /** Output of the agent or of the tests; of the last attempt unless one is named. */
@@ -271,6 +280,10 @@ export class HarborClient {
   async cancel(id: string): Promise<void> {
     await this.#http.json(`${rolloutPath(id)}/cancel`, z.unknown(), { body: { value: {} } });
   }
+}
+
+function keyed(repeatKey: string | undefined): Readonly<Record<string, string>> {
+  return repeatKey === undefined ? {} : { 'idempotency-key': repeatKey };
 }
 
 function deploymentPath(key: string): string {

@@ -13,6 +13,7 @@ import * as resumes from './migrations/0070-resumes.ts';
 import * as traceRetention from './migrations/0080-trace-retention.ts';
 import * as storeIdentity from './migrations/0081-store-identity.ts';
 import * as budgetSlices from './migrations/0085-budget-slices.ts';
+import * as unkeyedRequests from './migrations/0090-unkeyed-requests.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -38,6 +39,7 @@ export const migrations = {
   '0080-trace-retention': traceRetention,
   '0081-store-identity': storeIdentity,
   '0085-budget-slices': budgetSlices,
+  '0090-unkeyed-requests': unkeyedRequests,
 };
 
 /** A value for a jsonb column. */

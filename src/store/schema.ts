@@ -43,6 +43,8 @@ export interface Database {
   events: EventsTable;
   eventStreams: EventStreamsTable;
   idempotencyKeys: IdempotencyKeysTable;
+  unkeyedRequests: UnkeyedRequestsTable;
+  apiProcesses: ApiProcessesTable;
   batches: BatchesTable;
   batchGenerations: BatchGenerationsTable;
   batchEvents: BatchEventsTable;
@@ -376,6 +378,26 @@ interface IdempotencyKeysTable {
   bodyHash: string;
   effectId: string;
   createdAt: Generated<Date>;
+}
+
+/** A rollout request without a key, which may come again. */
+interface UnkeyedRequestsTable {
+  /** Its rollout's id, or what the ids of its rollouts begin with. */
+  id: string;
+  fingerprint: string;
+  rollouts: readonly string[];
+  /** The connection that waits for its result, and the API process that has it; both null where there is none. */
+  connection: string | null;
+  process: string | null;
+  deliveredAt: Date | null;
+  createdAt: Generated<Date>;
+}
+
+/** A process of the API that has, or had, connections which wait. */
+interface ApiProcessesTable {
+  id: string;
+  /** By the database's clock. */
+  seenAt: Date;
 }
 
 interface GrantsTable {

@@ -19,6 +19,7 @@ import { type RolloutStore, rolloutStore } from './rollouts.ts';
 import { blobReferences } from './blob-references.ts';
 import { type TraceStore, traceStore } from './traces.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
+import { type UnkeyedRequestStore, unkeyedRequestStore } from './unkeyed-requests.ts';
 
 /** Everything that lasts, by table family. */
 export interface Store {
@@ -34,6 +35,7 @@ export interface Store {
   readonly events: EventStore;
   readonly figures: FigureStore;
   readonly idempotencyKeys: IdempotencyKeyStore;
+  readonly unkeyedRequests: UnkeyedRequestStore;
   readonly batches: BatchStore;
   readonly ledger: LedgerStore;
   readonly grants: GrantStore;
@@ -62,6 +64,7 @@ export function createStore(db: Db, blobs: BlobStore): Store {
     events: eventStore(db, bell),
     figures: figureStore(db),
     idempotencyKeys: idempotencyKeyStore(db),
+    unkeyedRequests: unkeyedRequestStore(db),
     batches: batchStore(db),
     ledger: ledgerStore(db),
     grants: grantStore(db),

@@ -191,6 +191,17 @@ except HarborExecutionError as error:
     expect(await server().client.rollout(holder)).toMatchObject({ status: 'completed' });
   });
 
+  test('asks again when it has lost patience, and gets the rollout that it asked for first', async () => {
+    // Ten seconds, of which it waits for four at a time.
+    const program = `${backend}
+backend.timeout, backend.max_retries = 4, 5
+answer(backend.execute(request(1000)).reward_info.outcome_reward)`;
+    const before = await server().client.rollouts({ deployment: 'theirs' });
+    expect((await sdk(program, z.number())).answer).toBe(0.5);
+    const after = await server().client.rollouts({ deployment: 'theirs' });
+    expect(after.filter(({ id }) => before.every((one) => one.id !== id))).toMatchObject([{ seed: 1000, attempt: 1 }]);
+  });
+
   test('takes a deployment for a healthy container of an optimisation job', async () => {
     const program = `
 from synth_ai.sdk.optimization.internal.container_app import check_container_health

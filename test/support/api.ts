@@ -49,6 +49,8 @@ export interface TestApi {
   readonly ask: (path: string, ask?: Ask) => Promise<Answer>;
   /** The answer as it comes. */
   readonly open: (path: string, ask?: Ask) => Promise<IncomingMessage>;
+  /** Another API on the same store; `cut` breaks its connections, as its process does when it ends. */
+  readonly another: () => Promise<Pick<TestApi, 'url' | 'ask'> & { readonly cut: () => void }>;
   /** Another API on the same store, which cannot reach Temporal. */
   readonly cutOff: () => Promise<Pick<TestApi, 'ask'>>;
 }
@@ -109,7 +111,8 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
       expectDeclared(methodOf(ask), path, { ...answer, contentType: answer.headers['content-type'] });
       return answer;
     };
-    return { url: `http://127.0.0.1:${port}`, temporal, open, ask: asked };
+    const cut = () => listening.closeAllConnections();
+    return { url: `http://127.0.0.1:${port}`, temporal, open, ask: asked, cut };
   };
 
   const connection = await Connection.connect({ address: server.address });
@@ -121,6 +124,7 @@ async function openApi(held: AsyncDisposableStack, places: number): Promise<Test
     uploadsFolder,
     foreignKey,
     logged,
+    another: () => serve(connection),
     async cutOff() {
       const dead = await Connection.connect({ address: server.address });
       await dead.close();

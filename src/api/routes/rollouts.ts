@@ -12,6 +12,7 @@ import {
 } from '../../model/rollout.ts';
 import type { DeploymentRow } from '../../store/deployments.ts';
 import type { RolloutRow } from '../../store/rollouts.ts';
+import { attaching } from '../attaching.ts';
 import { organizationOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type Effect, effectOf, ignoredBody, keyedBodyOf } from '../idempotency.ts';
@@ -41,6 +42,7 @@ export const rolloutLogQuery = z.object({
 
 export function rolloutRoutes(deps: ApiDeps): Router {
   const { store } = deps;
+  const unkeyed = attaching(deps);
   const router = Router();
 
   router.post('/deployments/:key/rollout', async (request, response) => {
@@ -49,10 +51,10 @@ export function rolloutRoutes(deps: ApiDeps): Router {
   });
 
   router.post('/rollout', async (request, response) => {
-    const { body: whole, effect } = await keyedBodyOf(deps, request, response, globalRolloutRequestSchema);
+    const { body: whole, ...keyed } = await keyedBodyOf(deps, request, response, globalRolloutRequestSchema);
     const { deployment_id, ...body } = whole;
     const deployment = await findDeployment(deps, organizationOf(response), deployment_id);
-    await run(request, response, deployment, { body, effect });
+    await run(request, response, deployment, { ...keyed, body });
   });
 
   router.get('/rollouts', async (request, response) => {
@@ -98,7 +100,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
     response.status(isClosed(now.status) ? 200 : 202).json(await presentRollout(store, now));
   });
 
-  async function run(request: Request, response: Response, deployment: DeploymentRow, { body, effect }: Keyed) {
+  async function run(request: Request, response: Response, deployment: DeploymentRow, { body, text, effect }: Keyed) {
     const asynchronous = /(^|[\s,;])respond-async([\s,;]|$)/i.test(request.get('prefer') ?? '');
     const gone = untilClosed(response);
     const beforeNew = async () => {
@@ -107,26 +109,34 @@ export function rolloutRoutes(deps: ApiDeps): Router {
       const { limits: needs } = await store.deployments.generation(deployment.id, generation);
       await waitForPlace(deps, { cpuCores: needs.cpu_cores, memoryMb: needs.memory_mb }, gone);
     };
-    // A repeat under the same key is one under the same rollout_id.
-    const { policies, ...one } = effect && body.rollout_id === undefined ? { ...body, rollout_id: effect.id } : body;
+    const isNamed = effect !== undefined || body.rollout_id !== undefined;
+    const call = isNamed ? undefined : await unkeyed.attach(response, { deployment, body, text });
+    // A repeat, under the same key or attached, is one under the same rollout_id.
+    const { policies, ...one } = { ...body, rollout_id: body.rollout_id ?? effect?.id ?? call?.id };
     if (policies) {
       const { id, rows } = await startComparison(deps, deployment, { ...one, policies }, beforeNew);
       if (asynchronous) {
         const url = `/api/harbor/rollouts?comparison_id=${id}`;
+        call?.resultFollows();
         return accept(response, url, { comparison_id: id, rollouts: rows.map(accepted), url });
       }
       const ended = await Promise.all(rows.map((row) => waitForEnd(deps, row.id, gone)));
       const closed = ended.filter((row) => row !== undefined);
       if (closed.length < rows.length) return;
       const rollouts = await throughOutages(() => Promise.all(closed.map((row) => presentRollout(store, row))), gone);
+      call?.resultFollows();
       response.json({ comparison_id: id, rollouts });
       return;
     }
     const row = await startRollout(deps, deployment, one, beforeNew);
-    if (asynchronous) return accept(response, rolloutUrl(row), accepted(row));
+    if (asynchronous) {
+      call?.resultFollows();
+      return accept(response, rolloutUrl(row), accepted(row));
+    }
     const ended = await waitForEnd(deps, row.id, gone);
     if (!ended) return;
     const { status, body: answer } = answerOf(await throughOutages(() => presentRollout(store, ended), gone));
+    call?.resultFollows();
     response.status(status).json(answer);
   }
 
@@ -135,6 +145,7 @@ export function rolloutRoutes(deps: ApiDeps): Router {
 
 interface Keyed {
   readonly body: RolloutBody;
+  readonly text: string;
   readonly effect: Effect | undefined;
 }
 

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { type FailureClass, failures } from '../../model/failures.ts';
 import { apiCommand, type CliContext, clientFor, type ServerFlags } from '../context.ts';
 import { say } from '../output.ts';
+import { doneOnce } from '../patience.ts';
 
 interface Flags extends ServerFlags {
   readonly class?: readonly FailureClass[];
@@ -19,6 +20,6 @@ export function register(group: Command, context: CliContext): void {
 async function retry(context: CliContext, id: string, { class: classes, seeds, ...server }: Flags): Promise<void> {
   const client = await clientFor(context, server);
   const selection = { ...(classes && { classes: [...classes] }), ...(seeds && { seeds: [...seeds] }) };
-  const { status } = await client.retryBatch(id, selection);
+  const { status } = await doneOnce((repeatKey) => client.retryBatch(id, selection, repeatKey));
   say(`${id}  ${status}`);
 }

@@ -5,6 +5,7 @@ import { apiCommand, type CliContext, clientFor, repeated, type ServerFlags, who
 import { dollars, policyIn } from '../flag-values.ts';
 import { counted } from '../format.ts';
 import { note, paintError, say, sayJson } from '../output.ts';
+import { doneOnce } from '../patience.ts';
 import type { Policy } from '../tracked-rollouts.ts';
 import { followBatch } from './follow.ts';
 
@@ -46,7 +47,7 @@ export function register(group: Command, context: CliContext): void {
 async function run(context: CliContext, deployment: string, flags: Flags): Promise<void> {
   const { seeds, samples, concurrency, timeout, usd, name, detach, json } = flags;
   const client = await clientFor(context, flags);
-  const batch = await client.startBatch(deployment, {
+  const request: NewBatch = {
     name,
     seeds,
     samples,
@@ -56,7 +57,8 @@ async function run(context: CliContext, deployment: string, flags: Flags): Promi
     limits: { timeout_s: timeout },
     // As `run` does: an agent needs its model, and nothing else unless the task says so.
     egress: { agent: 'interceptor-only' },
-  });
+  };
+  const batch = await doneOnce((repeatKey) => client.startBatch(deployment, request, repeatKey));
   if (detach) return showStarted(context, batch, json);
   note(`Batch ${paintError('bold', batch.id)}: ${counted(batch.planned, 'rollout')} of ${batch.deployment_name}`);
   process.exitCode = await followBatch(context, client, batch.id, { json });

@@ -32,7 +32,7 @@ const prefer: HeaderParameter = {
 };
 
 const description =
-  'Waits until the rollout has ended, unless `Prefer: respond-async` is sent; for a place among those that may run it waits 30 seconds at most. A rollout goes on when its caller hangs up. With a `rollout_id` of your own the same request may be sent again: it finds the first one. `limits.timeout_s` is the time of the agent alone, in seconds; `limits.budget` bounds what it may spend on LLM calls. `trace_correlation_id` is for your own records; it need not be unique.';
+  'Waits until the rollout has ended, unless `Prefer: respond-async` is sent; for a place among those that may run it waits 30 seconds at most. A rollout goes on when its caller hangs up. With a `rollout_id` of your own the same request may be sent again: it finds the first one. `limits.timeout_s` is the time of the agent alone, in seconds; `limits.budget` bounds what it may spend on LLM calls. `trace_correlation_id` is for your own records; it need not be unique. With one, a request whose connection broke before its answer may be sent again as it is: it finds the rollout, open or ended within the last minute.';
 
 const answers: Answers = {
   200: json(

@@ -45,6 +45,7 @@ export function bareEngine({ installation, snapshot, files, argv, outbox }: Bare
   const settings = boxSettings(engine, request, {
     cpuCores: 2,
     network: `harbor-${installation.slice(0, 8)}-open`,
+    hosts: [],
   });
 
   async function run(container: ReturnType<typeof docker.getContainer>, command: readonly string[]): Promise<void> {

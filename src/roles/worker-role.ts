@@ -8,6 +8,7 @@ import { capacityOf } from '../model/capacity.ts';
 import { createDockerProvider } from '../sandboxes/docker/provider.ts';
 import { aborted } from './aborted.ts';
 import { serveHealth } from './health-server.ts';
+import { roleInterceptorUrl } from './interceptor-url.ts';
 import { connectTemporal, openRoleStore, readRoleInstallation, type RoleOptions } from './role.ts';
 import { startRolloutWorker } from './rollout-worker.ts';
 import { prepareTemporal } from './temporal-setup.ts';
@@ -32,6 +33,7 @@ export async function runWorkerRole(options: RoleOptions): Promise<void> {
     engine: engine.address,
     installation: id,
     interceptorPort: roleInterceptorPort(env),
+    interceptorUrl: roleInterceptorUrl(env),
     logger,
   });
   await provider.start(signal);

@@ -36,7 +36,7 @@ export interface SandboxProvider {
   /** Files of a snapshot as it was built; a path that it lacks is left out. For diffs. */
   readSnapshot(name: string, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>>;
 
-  /** Where processes in a sandbox of that egress reach the interceptor: `http://<host>:<port>`, no path. Never changes. */
+  /** Where processes in a sandbox of that egress reach the interceptor: `http(s)://<host>[:<port>]`, no path. Never changes. */
   interceptorUrl(egress: EgressMode): string;
 
   /** A running sandbox of that name, made if it is not there; its files put in before its first command can run. */
@@ -183,7 +183,7 @@ export interface Sandbox {
   /** What was really granted: a machine with fewer cores than asked for gives those it has. */
   readonly cpuCores: number;
   readonly memoryMb: number;
-  /** Where processes in this sandbox reach the interceptor: `http://<host>:<port>`, no path. */
+  /** Where processes in this sandbox reach the interceptor: `http(s)://<host>[:<port>]`, no path. */
   readonly interceptorUrl: string;
 }
 

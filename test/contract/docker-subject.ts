@@ -7,7 +7,11 @@ import Docker from 'dockerode';
 import { type Logger, pino } from 'pino';
 import { baseImage } from '../../src/embedded/base-image.ts';
 import { findEngine } from '../../src/embedded/engine.ts';
-import { createDockerProvider, type DockerProvider } from '../../src/sandboxes/docker/provider.ts';
+import {
+  createDockerProvider,
+  type DockerProvider,
+  type DockerProviderOptions,
+} from '../../src/sandboxes/docker/provider.ts';
 import { snapshotImage } from '../../src/sandboxes/docker/snapshot-name.ts';
 import { type Subject, never } from './subject.ts';
 
@@ -19,6 +23,8 @@ export interface DockerSubject extends Subject {
   readonly installation: string;
   readonly interceptorPort: number;
   readonly logger: Logger;
+  /** What the provider was made with. */
+  readonly options: DockerProviderOptions;
   /** Method and path of each call to the engine. */
   readonly calls: string[];
   /** Nobody answers on the engine's socket until it is `back`. */
@@ -29,9 +35,7 @@ export interface DockerSubject extends Subject {
 }
 
 /** A Docker provider with an installation of its own, which reaches the engine through a relay that can be cut. */
-export async function dockerSubject(
-  options: Partial<Parameters<typeof createDockerProvider>[0]> = {},
-): Promise<DockerSubject> {
+export async function dockerSubject(options: Partial<DockerProviderOptions> = {}): Promise<DockerSubject> {
   const { engine } = await findEngine(process.env, never());
   if (!engine) throw new Error('these tests need a container engine: `npm run setup` brings one');
   const folder = await mkdtemp(join(tmpdir(), 'harbor-engine-'));
@@ -86,6 +90,7 @@ export async function dockerSubject(
     installation: settings.installation,
     interceptorPort: settings.interceptorPort,
     logger: settings.logger,
+    options: settings,
     calls,
     away,
     back,

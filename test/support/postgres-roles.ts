@@ -17,8 +17,8 @@ export interface RoleGround {
   readonly secret: string;
   readonly store: Store;
   readonly settings: Readonly<Record<string, string>>;
-  /** A ready process that ends with the test, with all that it started. */
-  start(role: string, more?: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  /** A ready process that ends with the test, with all that it started. `within` as for `startRole`. */
+  start(role: string, more?: Readonly<Record<string, string>>, within?: readonly string[]): Promise<RoleProcess>;
   remove(): Promise<void>;
 }
 
@@ -35,8 +35,8 @@ export async function prepareGround(): Promise<RoleGround> {
     secret,
     settings,
     store: createStore(db, fileBlobs(join(home, 'blobs'))),
-    async start(role, more = {}) {
-      const started = await startRole(role, home, { ...settings, ...more });
+    async start(role, more = {}, within = []) {
+      const started = await startRole(role, home, { ...settings, ...more }, within);
       onTestFinished(async () => {
         // The second word ends it at once.
         started.kill('SIGTERM');

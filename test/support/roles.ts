@@ -21,13 +21,19 @@ export interface RoleProcess {
 
 const readySchema = z.object({ url: z.string(), metrics: z.string() });
 
-/** A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. */
+/**
+ * A real `harbor api`, `worker` or `interceptor`, started by the words of `within` before its own. Rejects with what it said
+ * where it does not come to serve.
+ */
 export async function startRole(
   role: string,
   home: string,
   more: Readonly<Record<string, string>>,
+  within: readonly string[] = [],
 ): Promise<RoleProcess> {
-  const child: ChildProcess = spawn(harborProgram, [role], {
+  const [program, ...args] =
+    within[0] === undefined ? [harborProgram, role] : [within[0], ...within.slice(1), harborProgram, role];
+  const child: ChildProcess = spawn(program, args, {
     env: environment(home, more),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

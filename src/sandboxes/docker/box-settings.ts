@@ -23,7 +23,7 @@ export const diskLabel = 'harbor.disk_mb';
 export function boxSettings(
   engine: Engine,
   request: SandboxRequest,
-  granted: { readonly cpuCores: number; readonly network: string },
+  granted: { readonly cpuCores: number; readonly network: string; readonly hosts: readonly string[] },
 ): ContainerCreateOptions {
   const memory = request.memoryMb * 2 ** 20;
   return {
@@ -46,6 +46,7 @@ export function boxSettings(
       // Without these two nobody inside forges packets or makes devices; without more of them apt-get and chown fail.
       CapDrop: ['NET_RAW', 'MKNOD'],
       NetworkMode: granted.network,
+      ExtraHosts: [...granted.hosts],
       LogConfig: { Type: 'none', Config: {} },
       Mounts: request.toolboxes.map((toolbox) => toolboxMount(engine, toolbox)),
     },

@@ -25,7 +25,7 @@ export async function createBox(parts: BoxParts, request: SandboxRequest): Promi
   const { name, signal, memoryMb } = request;
   const network = await egress.networkFor(request.egress);
   const cpuCores = Math.min(request.cpuCores, (await engine.info()).cpus);
-  const settings = boxSettings(engine, request, { cpuCores, network });
+  const settings = boxSettings(engine, request, { cpuCores, network, hosts: egress.hosts() });
   for (;;) {
     const id = await makeBox(engine, name, settings, signal);
     if (id === undefined) {

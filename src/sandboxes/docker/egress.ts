@@ -1,6 +1,8 @@
 import type { EgressMode } from '../../model/egress.ts';
+import { HarborError } from '../../model/errors.ts';
 import { attempt, reasonOf, statusOf, type Engine } from './engine.ts';
 import type { NetworkPair, Networks } from './networks.ts';
+import { type OutsideInterceptor, outsideUrl } from './outside-interceptor.ts';
 
 /** Which networks sandboxes are on, and the changes of it. */
 export interface Egress {
@@ -10,20 +12,36 @@ export interface Egress {
   readonly made: (sandbox: string, network: string) => void;
   readonly set: (sandbox: string, mode: EgressMode) => Promise<void>;
   readonly forget: (sandbox: string) => void;
-  /** `http://<host>:<port>` of the interceptor for a sandbox of that mode; without a network, where it would be. */
+  /** `http(s)://<host>[:<port>]` of the interceptor for a sandbox of that mode; without a network, where it would be. */
   readonly interceptorUrl: (mode: EgressMode) => string;
+  /** Lines of a sandbox's hosts file, as `name:address`. */
+  readonly hosts: () => readonly string[];
   /** The mode of a sandbox that is on these networks. */
   readonly modeOf: (attached: readonly string[]) => EgressMode;
 }
 
-export function createEgress(engine: Engine, networks: Networks, interceptorPort: number): Egress {
+/** Where sandboxes reach the interceptor: on a port of their gateway, or elsewhere. */
+export interface InterceptorPlace {
+  readonly port: number;
+  readonly outside: OutsideInterceptor | undefined;
+  /** Whether the firewall is up, which alone leads from the closed network to one that is outside. */
+  readonly isHandedOn: () => boolean;
+}
+
+export function createEgress(engine: Engine, networks: Networks, place: InterceptorPlace): Egress {
+  const { outside, isHandedOn } = place;
   /** Networks that a sandbox is on; the engine's own `none` is one of them. */
   const attached = new Map<string, readonly string[]>();
 
-  const networkFor = async (mode: EgressMode): Promise<string> => targetOf(mode, await networks.ready()) ?? 'none';
+  const targetFor = async (mode: EgressMode): Promise<string | undefined> => {
+    if (mode === 'interceptor-only' && outside && !isHandedOn()) throw noWay(outside);
+    return targetOf(mode, await networks.ready());
+  };
+
+  const networkFor = async (mode: EgressMode): Promise<string> => (await targetFor(mode)) ?? 'none';
 
   const set = async (sandbox: string, mode: EgressMode): Promise<void> => {
-    const target = targetOf(mode, await networks.ready());
+    const target = await targetFor(mode);
     const current = attached.get(sandbox) ?? (await attachedNetworks(engine, sandbox));
     attached.delete(sandbox);
     // The engine's `none` suffers no other network beside it and does no harm alone.
@@ -35,8 +53,12 @@ export function createEgress(engine: Engine, networks: Networks, interceptorPort
 
   const interceptorUrl = (mode: EgressMode): string => {
     const { open, closed } = networks.current();
-    return `http://${mode === 'open' ? open.gateway : closed.gateway}:${interceptorPort}`;
+    if (outside) return outsideUrl(outside, mode, { open, closed });
+    return `http://${mode === 'open' ? open.gateway : closed.gateway}:${place.port}`;
   };
+
+  const hosts = (): readonly string[] =>
+    outside?.name !== undefined && isHandedOn() ? [`${outside.name}:${networks.current().closed.gateway}`] : [];
 
   const modeOf = (on: readonly string[]): EgressMode => {
     const { open, closed } = networks.current();
@@ -50,8 +72,16 @@ export function createEgress(engine: Engine, networks: Networks, interceptorPort
     set,
     forget: (sandbox) => void attached.delete(sandbox),
     interceptorUrl,
+    hosts,
     modeOf,
   };
+}
+
+function noWay({ url }: OutsideInterceptor): HarborError {
+  return new HarborError('sandbox_failed', `a sandbox with egress interceptor-only cannot reach ${url}`, {
+    remedy:
+      'Run the worker as root, with iptables; or put interceptors on this machine and unset HARBOR_INTERCEPTOR_URL.',
+  });
 }
 
 function targetOf(mode: EgressMode, { open, closed }: NetworkPair): string | undefined {

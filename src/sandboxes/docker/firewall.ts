@@ -9,72 +9,123 @@ export interface FirewallOptions {
   readonly installation: string;
   readonly networks: NetworkPair;
   readonly interceptorPort: number;
+  /** Where interceptors are if not on the gateways: an IPv4 address and a port. */
+  readonly outside?: { readonly address: string; readonly port: number } | undefined;
 }
 
 /**
  * Closes the engine's host to the sandboxes: an internal network still reaches every port that is bound to 0.0.0.0.
  * What is refused fails at once. From our bridges only the interceptor on their own gateway is reached; what the closed
- * one would send further is refused too, and from the open one the link-local range of cloud metadata. Idempotent. Takes
- * root and iptables, on the machine whose bridges they are.
+ * one would send further is refused too, and from the open one the link-local range of cloud metadata. An interceptor
+ * elsewhere is reached in its stead: what is sent to its port on the closed network's gateway, the only address that a
+ * sandbox without a way out has a route to, is handed on to it. Idempotent. Takes root and iptables, on the machine whose
+ * bridges they are.
  */
 export async function raiseFirewall(options: FirewallOptions): Promise<FirewallState> {
   const reason = await whyNot();
   if (reason !== undefined) return { active: false, reason };
-  const { input, forward } = chains(options.installation);
+  const { input, forward, handOn, disguise } = chains(options.installation);
   await iptables('iptables-restore', ['--noflush', '--wait'], rules(options));
-  await hook('INPUT', input);
-  await hook((await iptablesSays(['-S', 'DOCKER-USER'])) ? 'DOCKER-USER' : 'FORWARD', forward);
+  await hook('filter', 'INPUT', input);
+  await hook('filter', (await iptablesSays(['-S', 'DOCKER-USER'])) ? 'DOCKER-USER' : 'FORWARD', forward);
+  await hook('nat', 'PREROUTING', handOn);
+  await hook('nat', 'POSTROUTING', disguise);
   return { active: true };
 }
 
 /** Takes back what {@link raiseFirewall} did. */
 export async function lowerFirewall(installation: string): Promise<void> {
   if ((await whyNot()) !== undefined) return;
-  const { input, forward } = chains(installation);
-  for (const [parent, chain] of [
-    ['INPUT', input],
-    ['DOCKER-USER', forward],
-    ['FORWARD', forward],
+  const { input, forward, handOn, disguise } = chains(installation);
+  for (const [table, parent, chain] of [
+    ['filter', 'INPUT', input],
+    ['filter', 'DOCKER-USER', forward],
+    ['filter', 'FORWARD', forward],
+    ['nat', 'PREROUTING', handOn],
+    ['nat', 'POSTROUTING', disguise],
   ] as const) {
-    if (await iptablesSays(['-C', parent, '-j', chain])) await iptables('iptables', ['-w', '-D', parent, '-j', chain]);
+    if (!(await isHooked(table, parent, chain))) continue;
+    await iptables('iptables', ['-w', '-t', table, '-D', parent, '-j', chain]);
   }
-  for (const chain of [input, forward]) {
-    if (!(await iptablesSays(['-S', chain]))) continue;
-    await iptables('iptables', ['-w', '-F', chain]);
-    await iptables('iptables', ['-w', '-X', chain]);
+  for (const [table, chain] of [
+    ['filter', input],
+    ['filter', forward],
+    ['nat', handOn],
+    ['nat', disguise],
+  ] as const) {
+    if (!(await iptablesSays(['-t', table, '-S', chain]))) continue;
+    await iptables('iptables', ['-w', '-t', table, '-F', chain]);
+    await iptables('iptables', ['-w', '-t', table, '-X', chain]);
   }
 }
 
-const chains = (installation: string): { input: string; forward: string } => ({
-  input: `HARBOR-${installation.slice(0, 8)}-IN`,
-  forward: `HARBOR-${installation.slice(0, 8)}-FWD`,
-});
+/** Two of the table `filter`, and two of `nat` that are empty where interceptors are on the gateways. */
+function chains(installation: string) {
+  const name = (what: string): string => `HARBOR-${installation.slice(0, 8)}-${what}`;
+  return { input: name('IN'), forward: name('FWD'), handOn: name('DNAT'), disguise: name('SNAT') };
+}
 
-/** For iptables-restore, which replaces both chains in one step. */
-export function rules({ installation, networks, interceptorPort }: FirewallOptions): string {
+/** For iptables-restore, which replaces all chains of a table in one step. */
+export function rules(options: FirewallOptions): string {
+  return [...filterRules(options), ...natRules(options), ''].join('\n');
+}
+
+function filterRules({ installation, networks, interceptorPort, outside }: FirewallOptions): string[] {
   const { input, forward } = chains(installation);
   const { open, closed } = networks;
   const refuse = (chain: string, match: string): string[] => [
     `-A ${chain} ${match} -p tcp -j REJECT --reject-with tcp-reset`,
     `-A ${chain} ${match} -j REJECT`,
   ];
+  const bridges = [open, closed].map(({ bridge }) => bridge);
   return [
     '*filter',
     `:${input} - [0:0]`,
     `:${forward} - [0:0]`,
-    ...[open, closed].flatMap(({ bridge, gateway }) => [
-      `-A ${input} -i ${bridge} -d ${gateway} -p tcp --dport ${interceptorPort} -j ACCEPT`,
-      ...refuse(input, `-i ${bridge}`),
-    ]),
+    ...[open, closed].flatMap(({ bridge, gateway }) => {
+      // An address of this machine, too, may be that of a load balancer.
+      const { address, port } = outside ?? { address: gateway, port: interceptorPort };
+      return [
+        `-A ${input} -i ${bridge} -d ${address} -p tcp --dport ${port} -j ACCEPT`,
+        ...refuse(input, `-i ${bridge}`),
+      ];
+    }),
+    ...(outside ? bridges.flatMap((bridge) => passage(forward, bridge, outside)) : []),
     ...refuse(forward, `-i ${closed.bridge}`),
     ...refuse(forward, `-i ${open.bridge} -d 169.254.0.0/16`),
     'COMMIT',
-    '',
-  ].join('\n');
+  ];
 }
 
-async function hook(parent: string, chain: string): Promise<void> {
-  if (!(await iptablesSays(['-C', parent, '-j', chain]))) await iptables('iptables', ['-w', '-I', parent, '-j', chain]);
+type Outside = NonNullable<FirewallOptions['outside']>;
+
+/** Both ways: the engine's own rules, which come after ours, keep an internal network's replies out as well. */
+const passage = (chain: string, bridge: string, { address, port }: Outside): string[] => [
+  `-A ${chain} -i ${bridge} -d ${address} -p tcp --dport ${port} -j ACCEPT`,
+  `-A ${chain} -o ${bridge} -s ${address} -p tcp --sport ${port} -m conntrack --ctstate ESTABLISHED -j ACCEPT`,
+];
+
+function natRules({ installation, networks, outside }: FirewallOptions): string[] {
+  const { handOn, disguise } = chains(installation);
+  const { open, closed } = networks;
+  const handedOn = ({ address, port }: Outside): string[] => [
+    ...[open, closed].map(
+      ({ bridge }) =>
+        `-A ${handOn} -i ${bridge} -d ${closed.gateway} -p tcp --dport ${port} -j DNAT --to-destination ${address}:${port}`,
+    ),
+    `-A ${disguise} -s ${closed.subnet} -d ${address} -p tcp --dport ${port} -j MASQUERADE`,
+  ];
+  return ['*nat', `:${handOn} - [0:0]`, `:${disguise} - [0:0]`, ...(outside ? handedOn(outside) : []), 'COMMIT'];
+}
+
+type Table = 'filter' | 'nat';
+
+const isHooked = (table: Table, parent: string, chain: string): Promise<boolean> =>
+  iptablesSays(['-t', table, '-C', parent, '-j', chain]);
+
+async function hook(table: Table, parent: string, chain: string): Promise<void> {
+  if (await isHooked(table, parent, chain)) return;
+  await iptables('iptables', ['-w', '-t', table, '-I', parent, '-j', chain]);
 }
 
 async function whyNot(): Promise<string | undefined> {

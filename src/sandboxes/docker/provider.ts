@@ -12,6 +12,7 @@ import { type FirewallState, lowerFirewall, raiseFirewall } from './firewall.ts'
 import { resolveImages } from './images.ts';
 import { listLeftovers, removeLeftover } from './leftovers.ts';
 import { createNetworks, isLocal } from './networks.ts';
+import { addressOf, outsideInterceptor } from './outside-interceptor.ts';
 import { quiesce } from './quiesce.ts';
 import { runInBox } from './run.ts';
 import { readSnapshotFiles } from './snapshot-files.ts';
@@ -26,6 +27,8 @@ export interface DockerProviderOptions {
   readonly installation: string;
   /** Where the interceptor listens on the gateways. */
   readonly interceptorPort: number;
+  /** Where sandboxes reach interceptors that are not on the gateways: `http(s)://<host>[:<port>]`, no loopback, no path. */
+  readonly interceptorUrl?: string | undefined;
   readonly logger: Logger;
   readonly disk?: DiskWatchOptions;
 }
@@ -33,8 +36,8 @@ export interface DockerProviderOptions {
 /** The sandbox provider over the Docker Engine API. */
 export interface DockerProvider extends SandboxProvider {
   /**
-   * Makes the networks and closes the host to them; before any sandbox is made. Answers with the addresses on which the
-   * interceptor must listen: the networks' gateways. Idempotent.
+   * Makes the networks and closes the host to them; before any sandbox is made. Answers with the addresses on which an
+   * interceptor of this machine must listen: the networks' gateways. Idempotent.
    */
   start(signal: AbortSignal): Promise<{ readonly interceptorHosts: readonly string[] }>;
   /** Takes back what `start` made, unless sandboxes are left that need it. */
@@ -57,12 +60,17 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
   const { installation, interceptorPort, logger } = options;
   const engine = openEngine({ address: options.engine, installation, logger });
   const networks = createNetworks(engine);
-  const egress = createEgress(engine, networks, interceptorPort);
+  let firewall: FirewallState = { active: false, reason: 'the provider was not started' };
+  const outside = options.interceptorUrl === undefined ? undefined : outsideInterceptor(options.interceptorUrl);
+  const egress = createEgress(engine, networks, {
+    port: interceptorPort,
+    outside,
+    isHandedOn: () => firewall.active,
+  });
   const boxes = { engine, networks, egress, toolboxes: createToolboxes(engine) };
   const snapshots = createSnapshots(engine, networks);
   const space = createSnapshotSpace(engine);
   const disk = createDiskWatch(engine, options.disk);
-  let firewall: FirewallState = { active: false, reason: 'the provider was not started' };
 
   const start: DockerProvider['start'] = async (signal) => {
     const pair = await networks.ready();
@@ -72,8 +80,12 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
         remedy: 'Run Harbor where the engine runs, and the engine as root: sandboxes reach the interceptor over them.',
       });
     }
-    firewall = await raiseFirewall({ installation, networks: pair, interceptorPort });
-    if (!firewall.active) logger.warn({ reason: firewall.reason }, 'sandboxes reach the ports of this machine');
+    const address = outside && { address: await addressOf(outside), port: outside.port };
+    firewall = await raiseFirewall({ installation, networks: pair, interceptorPort, outside: address });
+    if (!firewall.active) {
+      logger.warn({ reason: firewall.reason }, 'sandboxes reach the ports of this machine');
+      if (outside) logger.warn({ reason: firewall.reason }, 'sandboxes cannot have the egress interceptor-only');
+    }
     return { interceptorHosts: [pair.open.gateway, pair.closed.gateway] };
   };
 
@@ -91,6 +103,11 @@ export function createDockerProvider(options: DockerProviderOptions): DockerProv
       warnings.push(
         `Sandboxes reach the ports of this machine: ${firewall.reason}. Run Harbor as root, with iptables.`,
       );
+      if (outside) {
+        warnings.push(
+          `Sandboxes cannot have the egress interceptor-only, since ${outside.url} is not on this machine's gateways.`,
+        );
+      }
     }
     if (await leaksNames(info.version)) {
       warnings.push(

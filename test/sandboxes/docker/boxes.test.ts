@@ -70,7 +70,11 @@ describe('a Docker sandbox', () => {
   test('is finished by whoever comes after its maker died half-way', async () => {
     const engine = openEngine(subject);
     const request = fixture.request({ files: [{ path: '/work/file', content: 'put in' }] });
-    await makeContainer(engine, request.name, boxSettings(engine, request, { cpuCores: 1, network: 'none' }));
+    await makeContainer(
+      engine,
+      request.name,
+      boxSettings(engine, request, { cpuCores: 1, network: 'none', hosts: [] }),
+    );
     await subject.another().create(request);
     expect(await fixture.read(request.name, 'cat file')).toBe('put in');
   });

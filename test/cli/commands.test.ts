@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { gcReportSchema } from '../../src/model/garbage.ts';
@@ -5,6 +6,12 @@ import { parseJson } from '../../src/model/json.ts';
 import { readRun, useCli } from './support/cli.ts';
 
 const { begin, harbor } = useCli();
+const packageSchema = z.object({ version: z.string() });
+
+test('--version is that of the package', async () => {
+  const { version } = parseJson(await readFile(new URL('../../package.json', import.meta.url), 'utf8'), packageSchema);
+  expect(await harbor('--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
+});
 
 describe('upload', () => {
   test('of a taken name says what to do, and --replace does it', async () => {

@@ -17,6 +17,6 @@ ENV PATH=/harbor/bin:/harbor/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/u
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 CMD ["harbor", "health"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=6 CMD ["harbor", "health"]
 ENTRYPOINT ["harbor"]
 CMD ["--help"]

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -66,7 +66,8 @@ export async function isFree(port: number): Promise<boolean> {
  * process's for as long as it lives. False: another living process has it.
  */
 async function claimPort(port: number): Promise<boolean> {
-  const folder = join(tmpdir(), `harbor-ports-${userInfo().uid}`);
+  // The number alone: in a container it may be that of nobody who has a name.
+  const folder = join(tmpdir(), `harbor-ports-${process.getuid?.() ?? 'own'}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, String(port));
   const holder = await lockHolder(path);

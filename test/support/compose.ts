@@ -21,8 +21,13 @@ const composeSchema = z.object({ services: z.record(z.string(), serviceSchema) }
 
 /** docker-compose.yml as docker-compose itself reads it. Rejects where it finds a mistake. */
 export async function readCompose(): Promise<z.infer<typeof composeSchema>['services']> {
-  const { stdout: yaml } = await run('docker-compose', ['config'], { cwd: root });
+  return parseJson(await composeAsJson(), composeSchema, 'docker-compose.yml').services;
+}
+
+/** The same, whole, with the variables that it is given; docker-compose reads JSON as well. */
+export async function composeAsJson(variables: Readonly<Record<string, string>> = {}): Promise<string> {
+  const env = { ...process.env, ...variables };
+  const { stdout: yaml } = await run('docker-compose', ['config'], { cwd: root, env });
   const asJson = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))';
-  const { stdout } = await run('/usr/bin/python3', ['-c', asJson, yaml]);
-  return parseJson(stdout, composeSchema, 'docker-compose.yml').services;
+  return (await run('/usr/bin/python3', ['-c', asJson, yaml])).stdout;
 }

@@ -96,7 +96,7 @@ async function ask(folder: string, statement: string): Promise<void> {
 }
 
 /** Debian keeps the server's programs out of PATH, by version. */
-async function programsFolder(): Promise<string> {
+export async function programsFolder(): Promise<string> {
   const root = '/usr/lib/postgresql';
   const [newest] = (await readdir(root)).sort((a, b) => Number(b) - Number(a));
   if (!newest) throw new Error('no Postgres is installed: node scripts/setup.mjs --for-tests');

@@ -107,19 +107,20 @@ describe('what a batch has spent and lost, counted as it happens,', () => {
 
   async function take(one: typeof step extends fc.Arbitrary<infer T> ? T : never, open: readonly string[], id: string) {
     const rollout = (place: number) => open[place % open.length];
-    if (one.do === 'turn') return void (await store.batches.turn(id, 6));
-    if (one.do === 'retry') return void (await store.batches.retry(id, {}));
-    if (one.do === 'call') {
+    if (one.do === 'turn') await store.batches.turn(id, 6);
+    else if (one.do === 'retry') await store.batches.retry(id, {});
+    else if (one.do === 'call') {
       const some = one.of.flatMap((place) => rollout(place) ?? []);
       const calls = some.map((of) => callRecord(of, { costUsd: one.costUsd, status: one.status }));
       await store.calls.save(calls, `journal of ${id}`, 1);
-      return one.isSaidTwice ? void (await store.calls.save(calls, `journal of ${id}`, 1)) : undefined;
+      if (one.isSaidTwice) await store.calls.save(calls, `journal of ${id}`, 1);
+    } else {
+      const name = rollout(one.which);
+      if (name === undefined) return;
+      await store.rollouts.admit(name, run('run'), roomFor(1000));
+      if (one.do === 'begin') await store.attempts.begin(name, one.attempt, `sandbox of ${name}`);
+      else await close(name, one.failure);
     }
-    const name = rollout(one.which);
-    if (name === undefined) return undefined;
-    await store.rollouts.admit(name, run('run'), roomFor(1000));
-    if (one.do === 'begin') return void (await store.attempts.begin(name, one.attempt, `sandbox of ${name}`));
-    return void (await close(name, one.failure));
   }
 
   test('is nothing for a batch of which nothing was done', async () => {

@@ -2,7 +2,8 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { BatchInput, BatchProgress, SteerRequest } from '../model/batch-stages.ts';
 import { HarborError } from '../model/errors.ts';
 import { batchWorkflowId, rolloutWorkflowId, taskQueue } from '../model/ids.ts';
-import { type BatchRow, mostOpen } from '../store/batches.ts';
+import type { BatchRow } from '../store/batch-rows.ts';
+import { mostOpen } from '../store/batch-turn.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { Store } from '../store/store.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { BatchEventResponse, BatchFigures } from '../model/batch-event-responses.ts';
 import type { BatchEvent } from '../store/batch-events.ts';
-import type { BatchRow } from '../store/batches.ts';
+import type { BatchRow } from '../store/batch-rows.ts';
 import type { Store } from '../store/store.ts';
 import { eventPage } from './event-stream.ts';
 import { presentBatch } from './present-batch.ts';

@@ -6,7 +6,7 @@ import { type FailureClass, infrastructureClasses } from '../model/failures.ts';
 import type { LedgerBooks, LedgerEntry, LedgerLine } from '../model/ledger-responses.ts';
 import { isClosed } from '../model/rollout.ts';
 import type { CellRange, LedgerAttempt, LedgerCall, LedgerRollout } from '../store/batch-ledger.ts';
-import type { BatchRow } from '../store/batches.ts';
+import type { BatchRow } from '../store/batch-rows.ts';
 import type { Store } from '../store/store.ts';
 import { untilClosed } from './input.ts';
 import { notStarted, presentCounts } from './present-batch.ts';
@@ -15,9 +15,19 @@ import { notStarted, presentCounts } from './present-batch.ts';
 const cellPage = 200;
 const callPage = 1000;
 
+/** What is counted as it comes. */
+const tallied = [
+  ['attempts', 'attempts'],
+  ['calls', 'calls'],
+  ['tokens', 'tokens'],
+  ['costUsd', 'dollars'],
+  ['unpricedCalls', 'calls of no known price'],
+] as const;
+
 /** The books of a batch, held against each other. */
 export async function presentBooks({ batches, ledger }: Store, batch: BatchRow): Promise<LedgerBooks> {
   const counts = await batches.counts(batch.id);
+  const counted = await batches.spent(batch.id);
   const sums = await batches.sums(batch.id);
   const { costOfAttempts, callsOfNoAttempt, differing, example } = await ledger.balance(batch.id);
   const lost = infrastructureClasses.reduce((sum, name) => sum + (sums.failedAttempts[name] ?? 0), 0);
@@ -34,6 +44,11 @@ export async function presentBooks({ batches, ledger }: Store, batch: BatchRow):
     callsOfNoAttempt > 0 && `${callsOfNoAttempt} calls belong to no attempt`,
     Math.abs(sums.costUsd - costOfAttempts) > 1e-9 * Math.max(1, sums.costUsd) &&
       `calls cost $${sums.costUsd}, and attempts $${costOfAttempts}`,
+    ...tallied.map(
+      ([name, what]) =>
+        counted[name] !== sums[name] &&
+        `${counted[name]} ${what} were counted as they came, and ${sums[name]} are there`,
+    ),
     differing > 0 &&
       `${differing} results have other calls, tokens or cost than were recorded, that of ${example} for one`,
   ].filter((line) => line !== false);

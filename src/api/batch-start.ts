@@ -7,7 +7,7 @@ import { cellCount, seedCount, type Seeds } from '../model/batch-cells.ts';
 import { invalid } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
 import { rolloutRequestSchema } from '../model/rollout.ts';
-import type { BatchRow } from '../store/batches.ts';
+import type { BatchRow } from '../store/batch-rows.ts';
 import type { DeploymentRow } from '../store/deployments.ts';
 import type { ApiDeps } from './deps.ts';
 import { unavailable } from './problems.ts';

@@ -1,7 +1,7 @@
 import type { BatchResponse, BatchResult, BatchSummary } from '../model/batch-responses.ts';
 import { clusteredMean, passRates } from '../model/batch-figures.ts';
-import type { BatchRow } from '../store/batches.ts';
-import type { BatchCounts } from '../store/batch-sums.ts';
+import type { BatchRow } from '../store/batch-rows.ts';
+import type { BatchCounts } from '../store/batch-figures.ts';
 import type { RolloutRow } from '../store/rollouts.ts';
 import type { Store } from '../store/store.ts';
 
@@ -24,11 +24,8 @@ export function presentBatchSummary(batch: BatchRow): BatchSummary {
 }
 
 export async function presentBatch({ batches }: Store, batch: BatchRow, now = Date.now()): Promise<BatchResponse> {
-  const [counts, sums, rewards] = [
-    await batches.counts(batch.id),
-    await batches.sums(batch.id),
-    await batches.rewards(batch.id, batch.plan.passThreshold),
-  ];
+  const { counts, rewards, queuedSeconds } = await batches.figures(batch.id, batch.plan.passThreshold);
+  const spent = await batches.spent(batch.id);
   const { mean, low, high } = clusteredMean(rewards);
   return {
     ...presentBatchSummary(batch),
@@ -51,12 +48,12 @@ export async function presentBatch({ batches }: Store, batch: BatchRow, now = Da
         pass_at: passRates(mine),
       };
     }),
-    attempts: sums.attempts,
-    llm_calls: sums.calls,
-    tokens: sums.tokens,
-    cost_usd: sums.costUsd,
-    unpriced_calls: sums.unpricedCalls,
-    queued_s: sums.queuedSeconds,
+    attempts: spent.attempts,
+    llm_calls: spent.calls,
+    tokens: spent.tokens,
+    cost_usd: spent.costUsd,
+    unpriced_calls: spent.unpricedCalls,
+    queued_s: queuedSeconds,
     eta_s: etaSeconds(batch, counts, now),
     metadata: batch.plan.metadata,
   };

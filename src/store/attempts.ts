@@ -3,6 +3,7 @@ import { HarborError } from '../model/errors.ts';
 import type { OverrideResult } from '../model/context-override.ts';
 import type { Failure } from '../model/failures.ts';
 import type { SessionResume } from '../model/resume.ts';
+import { tallyBegun } from './batch-tallies.ts';
 import { type Db, toJson } from './database.ts';
 import type { Database } from './schema.ts';
 
@@ -68,11 +69,12 @@ export function attemptStore(db: Db): AttemptStore {
   return {
     find,
     async begin(rolloutId, attempt, sandboxName) {
-      await db
+      const begun = db
         .insertInto('attempts')
         .values({ rolloutId, attempt, sandboxName })
         .onConflict((conflict) => conflict.doNothing())
-        .execute();
+        .returning('rolloutId');
+      await sql`with begun as (${begun}) ${tallyBegun}`.execute(db);
     },
     list: (rolloutId) =>
       db.selectFrom('attempts').selectAll().where('rolloutId', '=', rolloutId).orderBy('attempt').execute(),

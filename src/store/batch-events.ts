@@ -2,6 +2,7 @@ import { type Compilable, type RawBuilder, sql } from 'kysely';
 import type { BatchStatus } from '../model/batch.ts';
 import type { FailureClass } from '../model/failures.ts';
 import type { RolloutStatus } from '../model/rollout.ts';
+import { isLost } from './batch-tallies.ts';
 import type { Db } from './database.ts';
 
 /** Something that happened in a batch: its place, and what it was about. */
@@ -49,11 +50,14 @@ export async function readBatchEvents(
 /**
  * Parts of a `with` that gives events of batches the next places, in one statement with what they tell. A batch's count of events
  * is a row that each writer holds until it commits: so places have no gap, one is visible only when all before it are, and
- * nobody begins again. `fresh`: rows of `batch_id`, `place` (the order among them) and the columns of `batch_events`.
+ * nobody begins again. The same row counts what has ended and was lost, `anew` with a retry. `fresh`: rows of `batch_id`, `place`
+ * (the order among them), `ended` and `lost` (1 or 0), and the columns of `batch_events`.
  */
-const placed = (fresh: RawBuilder<unknown>) => sql`fresh as (${fresh}), counted as (
-    insert into batch_positions (batch_id, position) select batch_id, count(*) from fresh group by batch_id
-    on conflict (batch_id) do update set position = batch_positions.position + excluded.position
+const placed = (fresh: RawBuilder<unknown>, anew = false) => sql`fresh as (${fresh}), counted as (
+    insert into batch_positions (batch_id, position, ended, lost)
+    select batch_id, count(*), sum(ended), sum(lost) from fresh group by batch_id
+    on conflict (batch_id) do update set position = batch_positions.position + excluded.position,
+      ${anew ? sql`ended = 0, lost = 0` : sql`ended = batch_positions.ended + excluded.ended, lost = batch_positions.lost + excluded.lost`}
     returning batch_id, position
   ), told as (
     insert into batch_events
@@ -66,14 +70,18 @@ const placed = (fresh: RawBuilder<unknown>) => sql`fresh as (${fresh}), counted 
 /** For rows of `rollouts` that are `moved` to another status, where that was `noted` as an event of theirs. */
 export const tellBatch = placed(sql`
   select moved.batch_id, moved.batch_cell as place, moved.id as rollout_id, moved.attempt, moved.status, moved.reward,
-    moved.failure_class, null::text as stop_reason, null::integer as concurrency, null::integer as total
+    moved.failure_class, null::text as stop_reason, null::integer as concurrency, null::integer as total,
+    (moved.closed_at is not null)::integer as ended, ${isLost(sql`moved`)}::integer as lost
   from moved join noted on noted.rollout_id = moved.id
   where moved.batch_id is not null`);
 
 /** A statement that makes or changes a row of `batches`, which becomes an event; its result is that row. */
-export const toldOfBatch = <T>(change: Compilable<T>) => sql<T>`
-  with moved as (${change}), ${placed(sql`
+export const toldOfBatch = <T>(change: Compilable<T>, isRetry = false) => sql<T>`
+  with moved as (${change}), ${placed(
+    sql`
     select id as batch_id, 0 as place, null::text as rollout_id, null::integer as attempt, status,
-      null::double precision as reward, null::text as failure_class, stop_reason, concurrency, total
-    from moved`)}
+      null::double precision as reward, null::text as failure_class, stop_reason, concurrency, total, 0 as ended, 0 as lost
+    from moved`,
+    isRetry,
+  )}
   select * from moved`;

@@ -1,80 +1,29 @@
 import { sql } from 'kysely';
 import type { FailureClass } from '../model/failures.ts';
-import type { RolloutStatus } from '../model/rollout.ts';
+import type { BatchSpent } from './batch-tallies.ts';
 import type { Db } from './database.ts';
 
-/** How the newest rollouts of a batch's cells stand; what is in none of these was not started. */
-export interface BatchCounts {
-  readonly scored: number;
-  /** Ended without a reward, by class. */
-  readonly failed: Readonly<Partial<Record<FailureClass, number>>>;
-  readonly cancelled: number;
-  /** Not ended, by status. */
-  readonly open: Readonly<Partial<Record<RolloutStatus, number>>>;
-}
-
-/** What all rollouts of a batch used, and what became of their attempts. */
-export interface BatchSums {
+/** What all rollouts of a batch used, and what became of their attempts, added up from every row there is. */
+export interface BatchSums extends BatchSpent {
   readonly rollouts: number;
-  readonly attempts: number;
   /** Attempts that ended in a failure, by class. */
   readonly failedAttempts: Readonly<Partial<Record<FailureClass, number>>>;
-  readonly calls: number;
-  /** Input and output. */
-  readonly tokens: number;
-  /** Of the calls that have a known price. */
-  readonly costUsd: number;
-  readonly unpricedCalls: number;
-  /** As the results of the closed rollouts have it, and what the call table has of those. */
+  /** As the results of the closed rollouts have it. */
   readonly callsInResults: number;
-  readonly callsOfClosed: number;
-  /** Mean seconds until a rollout got its place. */
-  readonly queuedSeconds: number | null;
 }
 
-interface CountRow {
-  readonly status: RolloutStatus;
-  readonly failureClass: FailureClass | null;
-  readonly hasReward: boolean;
-  readonly count: number;
-}
-
-/** `endedSince`: only of those that have ended since then. */
-export async function readCounts(db: Db, id: string, endedSince: Date | null = null): Promise<BatchCounts> {
-  const { rows } = await sql<CountRow>`
-    select status, failure_class, reward is not null as has_reward, count(*) as count from (
-      select distinct on (batch_cell) status, failure_class, reward, closed_at from rollouts where batch_id = ${id}
-      order by batch_cell, batch_generation desc
-    ) newest where ${endedSince === null ? sql`true` : sql`closed_at >= ${endedSince}`} group by 1, 2, 3`.execute(db);
-  let scored = 0;
-  let cancelled = 0;
-  const failed: Partial<Record<FailureClass, number>> = {};
-  const open: Partial<Record<RolloutStatus, number>> = {};
-  for (const { status, failureClass, hasReward, count } of rows) {
-    if (hasReward) scored += count;
-    else if (status === 'cancelled') cancelled += count;
-    else if (status === 'failed')
-      failed[failureClass ?? 'internal'] = (failed[failureClass ?? 'internal'] ?? 0) + count;
-    else open[status] = (open[status] ?? 0) + count;
-  }
-  return { scored, failed, cancelled, open };
-}
-
+/** For the ledger, which holds them against what was counted as it happened: of a large batch they take a second. */
 export async function readSums(db: Db, id: string): Promise<BatchSums> {
   const { rows } = await sql<Omit<BatchSums, 'failedAttempts' | 'attempts'>>`
     with mine as (
-      select id, closed_at, created_at, admitted_at, (result -> 'usage' ->> 'llm_calls')::bigint as llm_calls
-      from rollouts where batch_id = ${id}
+      select id, (result -> 'usage' ->> 'llm_calls')::bigint as llm_calls from rollouts where batch_id = ${id}
     ), spent as (
       select count(*) as calls, coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0)::bigint as tokens,
-        coalesce(sum(cost_usd), 0)::float8 as cost_usd,
-        count(*) filter (where cost_usd is null) as unpriced_calls,
-        count(*) filter (where closed_at is not null) as calls_of_closed
+        coalesce(sum(cost_usd::numeric), 0)::float8 as cost_usd,
+        count(*) filter (where cost_usd is null) as unpriced_calls
       from calls join mine on mine.id = calls.rollout_id where calls.status <> 'refused'
     ), theirs as (
-      select count(*) as rollouts, coalesce(sum(llm_calls), 0)::bigint as calls_in_results,
-        avg(extract(epoch from admitted_at - created_at))::float8 as queued_seconds
-      from mine
+      select count(*) as rollouts, coalesce(sum(llm_calls), 0)::bigint as calls_in_results from mine
     )
     select * from spent, theirs`.execute(db);
   const [sums] = rows;

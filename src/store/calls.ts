@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { BegunCall, CallRecord } from '../model/call.ts';
 import { type Usage, noUsage } from '../model/rollout.ts';
+import { tallyCalls } from './batch-tallies.ts';
 import type { Db } from './database.ts';
 import { type NewEvent, placed, untilUnique } from './events.ts';
 import type { Database } from './schema.ts';
@@ -49,15 +50,19 @@ export function callStore(db: Db, bell: EventEmitter): CallStore {
   };
 }
 
-/** Calls, what they say in the events of their rollouts, and how far the journal is accounted for. */
+/** Calls, what they add to the sums of batches, what they say in the events of their rollouts, and how far the journal is accounted for. */
 async function saveWithin(tx: Db, calls: readonly CallRecord[], journal: string, position: number): Promise<void> {
+  const written: string[] = [];
   for (const call of calls) {
-    await tx
+    const rows = await tx
       .insertInto('calls')
       .values(toRow(call))
       .onConflict((conflict) => conflict.column('id').doNothing())
+      .returning('id')
       .execute();
+    written.push(...rows.map(({ id }) => id));
   }
+  await tallyCalls(tx, written);
   for (const [rolloutId, some] of byRollout(calls)) {
     await placed(rolloutId, some.map(ending), sql`true`).execute(tx);
   }

@@ -14,6 +14,8 @@ import * as traceRetention from './migrations/0080-trace-retention.ts';
 import * as storeIdentity from './migrations/0081-store-identity.ts';
 import * as budgetSlices from './migrations/0085-budget-slices.ts';
 import * as unkeyedRequests from './migrations/0090-unkeyed-requests.ts';
+import * as batchTallies from './migrations/0097-batch-tallies.ts';
+import * as batchIndex from './migrations/0098-batch-index.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -40,6 +42,8 @@ export const migrations = {
   '0081-store-identity': storeIdentity,
   '0085-budget-slices': budgetSlices,
   '0090-unkeyed-requests': unkeyedRequests,
+  '0097-batch-tallies': batchTallies,
+  '0098-batch-index': batchIndex,
 };
 
 /** A value for a jsonb column. */

@@ -49,6 +49,7 @@ export interface Database {
   batchGenerations: BatchGenerationsTable;
   batchEvents: BatchEventsTable;
   batchPositions: BatchPositionsTable;
+  batchTallies: BatchTalliesTable;
   grants: GrantsTable;
   interceptors: InterceptorsTable;
   grantLeases: GrantLeasesTable;
@@ -252,6 +253,21 @@ interface BatchEventsTable {
 interface BatchPositionsTable {
   batchId: string;
   position: number;
+  /** Rollouts that were closed since the last retry, and those of them that were lost; see store/batch-tallies.ts. */
+  ended: Generated<number>;
+  lost: Generated<number>;
+}
+
+/** What a batch has used; see store/batch-tallies.ts. No row: nothing yet. */
+interface BatchTalliesTable {
+  batchId: string;
+  attempts: Generated<number>;
+  /** Without those that were refused. */
+  calls: Generated<number>;
+  tokens: Generated<number>;
+  /** A decimal. */
+  costUsd: Generated<string>;
+  unpricedCalls: Generated<number>;
 }
 
 export interface RetriedCell {

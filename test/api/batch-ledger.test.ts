@@ -182,4 +182,19 @@ describe('books that do not agree say so', () => {
     await api().store.db.updateTable('batches').set({ cursor: 9 }).where('id', '=', one).execute();
     expect((await ledger(one)).imbalances).toEqual(['9 rollouts were started, and 2 are there']);
   });
+
+  test('where what was counted as it came is not what is there', async () => {
+    const one = await create({ seeds: [1], concurrency: 1 });
+    await turn(one);
+    await attempt(`${one}-0`, 1, 2);
+    await api()
+      .store.db.updateTable('batchTallies')
+      .set({ calls: 3, costUsd: '0.75' })
+      .where('batchId', '=', one)
+      .execute();
+    expect((await ledger(one)).imbalances).toEqual([
+      '3 calls were counted as they came, and 2 are there',
+      '0.75 dollars were counted as they came, and 0.5 are there',
+    ]);
+  });
 });

@@ -1,4 +1,5 @@
-import { appendFile, readdir, truncate } from 'node:fs/promises';
+import { appendFile, readdir, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ownIdentity } from '../../src/embedded/process-identity.ts';
 import { Journal } from '../../src/interceptor/journal/journal.ts';
@@ -17,11 +18,12 @@ async function openJournal(
   directory: string,
   owner: { pid: number; start: string } = ownIdentity(),
   rotateBytes = 1_000_000,
+  rotateMs?: number,
 ): Promise<Journal> {
   const onError = (error: Error) => {
     throw error;
   };
-  return Journal.open({ directory, owner, onError, rotateBytes });
+  return Journal.open({ directory, owner, onError, rotateBytes, ...(rotateMs !== undefined && { rotateMs }) });
 }
 
 function begin(journal: Journal, body: string, attempt = 1) {
@@ -178,6 +180,25 @@ test('a journal of a living process that is complete is deleted, the one that it
   await projector.drain(await placeOf(journal), never);
   expect(sink.calls.size).toBe(2);
   await expect.poll(() => readdir(directory)).toEqual([`${journal.name}.journal`]);
+  await journal.close();
+});
+
+test('bodies of saved calls do not stay in the folder of an interceptor that has nothing more to do', async () => {
+  const directory = await temporaryFolder();
+  const [sink, journal] = [memorySink(), await openJournal(directory, ownIdentity(), 1_000_000, 20)];
+  const body = `{"model":"gpt-4.1-mini","input":"${'x'.repeat(2000)}"}`;
+  const log = begin(journal, body);
+  log.head(answer);
+  log.close('ok', null);
+  runProjector(directory, sink, await blobFolder());
+  const bytes = async () => {
+    const sizes = (await readdir(directory)).map(async (file) => (await stat(join(directory, file))).size);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  };
+  await expect
+    .poll(() => [...sink.calls.values()])
+    .toMatchObject([{ id: log.id, status: 'ok', requestBytes: body.length }]);
+  await expect.poll(bytes).toBeLessThan(body.length);
   await journal.close();
 });
 

@@ -160,7 +160,7 @@ describe('a retry', () => {
     await next();
     expect(await store.batches.counts(id)).toMatchObject({ scored: 2, failed: { no_reward: 2 } });
     expect(await store.rollouts.find(`${id}-1-g3`)).toMatchObject({ retryOf: `${id}-1-g2`, reward: 0.5 });
-    const rewards = await store.batches.rewards(id, 1);
+    const { rewards } = await store.batches.figures(id, 1);
     expect(rewards.reduce((sum, { scored }) => sum + scored, 0)).toBe(2);
     // The old ones stay.
     expect((await store.rollouts.find(`${id}-1`))?.failureClass).toBe('sandbox_lost');

@@ -1,7 +1,8 @@
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { type BatchPlan, gridOf } from '../../src/model/batch.ts';
 import { cellCount } from '../../src/model/batch-cells.ts';
-import type { BatchRow, NewBatch } from '../../src/store/batches.ts';
+import type { BatchRow } from '../../src/store/batch-rows.ts';
+import type { NewBatch } from '../../src/store/batches.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import type { Store } from '../../src/store/store.ts';
 

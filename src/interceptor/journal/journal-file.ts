@@ -26,6 +26,10 @@ export class JournalFile implements CallFile {
     return this.writer.waiting;
   }
 
+  get hasCalls(): boolean {
+    return this.calls > 0;
+  }
+
   begin(opening: CallOpening, request: Buffer): CallLog {
     this.openCalls++;
     return CallLog.begin(this, ++this.calls, opening, request);

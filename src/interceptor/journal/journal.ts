@@ -17,9 +17,12 @@ export interface JournalOptions {
   readonly onError: (error: HarborError) => void;
   /** Bytes after which new calls go into a new file, so that old ones can be deleted. Default 64 MiB. */
   readonly rotateBytes?: number;
+  /** Milliseconds after which new calls do so all the same: bodies lie in no file for longer than that. Default an hour. */
+  readonly rotateMs?: number;
 }
 
 const defaultRotateBytes = 64 * 1024 * 1024;
+const defaultRotateMs = 3_600_000;
 /** Bytes that may wait for the disk before streams are slowed down to its pace, and new calls refused. */
 const behindBytes = 32 * 1024 * 1024;
 const catchUpMs = 200;
@@ -30,6 +33,7 @@ export class Journal {
   private readonly nextUlid: () => string;
   private current: JournalFile;
   private readonly retired = new Map<JournalFile, Promise<void>>();
+  private ageing: NodeJS.Timeout | undefined;
 
   private constructor(options: JournalOptions, nextUlid: () => string, first: JournalFile) {
     this.options = options;
@@ -43,7 +47,9 @@ export class Journal {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const file of await readdir(directory)) if (file.endsWith('.tmp')) await rm(join(directory, file));
     const nextUlid = ulidMaker((await listJournals(directory)).at(-1));
-    return new Journal(options, nextUlid, createFile(options, nextUlid()));
+    const journal = new Journal(options, nextUlid, createFile(options, nextUlid()));
+    journal.ageing = setInterval(() => journal.age(), options.rotateMs ?? defaultRotateMs).unref();
+    return journal;
   }
 
   /** The name of the file that takes new calls. */
@@ -88,7 +94,13 @@ export class Journal {
 
   /** After every call is closed. */
   async close(): Promise<void> {
+    clearInterval(this.ageing);
     await Promise.all([this.current.finish(), ...this.retired.values()]);
+  }
+
+  /** However little was written: a quiet interceptor would keep for good what is removed everywhere else. */
+  private age(): void {
+    if (this.current.hasCalls) this.rotate();
   }
 
   private rotate(): void {

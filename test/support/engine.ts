@@ -72,6 +72,11 @@ export async function removeEverything(installation: string): Promise<void> {
   }
 }
 
+/** The command lines of a container's processes, as the engine sees them from outside. */
+export async function processesIn(container: string): Promise<readonly string[]> {
+  return (await docker('top', container, '-eo', 'pid,args')).split('\n').slice(1);
+}
+
 /** Asks again and again whether a path is there, for `eventually`. */
 export const isThere = (container: string, path: string) => async (): Promise<boolean> =>
   (await execIn(container, `[ ! -e ${path} ] || echo yes`)) === 'yes';

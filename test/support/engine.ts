@@ -43,6 +43,13 @@ export async function everythingOf(installation: string): Promise<readonly strin
   return lists.flatMap((names) => names.split('\n').filter((name) => name !== '')).toSorted();
 }
 
+/** This machine's interfaces on an installation's networks. */
+export async function bridgesOf(installation: string): Promise<readonly string[]> {
+  const ids = await docker('network', 'ls', '--quiet', '--filter', `label=harbor.installation=${installation}`);
+  const name = '{{index .Options "com.docker.network.bridge.name"}}';
+  return (await docker('network', 'inspect', '--format', name, ...ids.split('\n'))).split('\n');
+}
+
 /** Ends a container as if it had crashed. */
 export async function killContainer(container: string): Promise<void> {
   await docker('kill', container);

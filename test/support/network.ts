@@ -10,6 +10,8 @@ const ip = (...args: string[]) => run('ip', args);
 export interface Network extends AsyncDisposable {
   /** What to put before a command that shall live in it. */
   readonly enter: readonly string[];
+  /** Has a bridge of that name there too, to which nothing is joined. */
+  feign(bridge: string): Promise<void>;
   /** A way to a server of this machine, at this end of the wire. */
   carry(to: NetConnectOpts): Promise<Relay>;
   /** From now on no packet passes; nobody is told. */
@@ -39,6 +41,7 @@ export async function makeNetwork(): Promise<Network> {
   }
   return {
     enter: ['ip', 'netns', 'exec', name],
+    feign: async (bridge) => void (await ip('-n', name, 'link', 'add', bridge, 'type', 'bridge')),
     carry: async (to) => held.use(await startRelay(here, to)),
     cut: async () => void (await ip('-n', name, 'link', 'set', inner, 'down')),
     mend: async () => void (await ip('-n', name, 'link', 'set', inner, 'up')),

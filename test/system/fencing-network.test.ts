@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { findEngine } from '../../src/embedded/engine.ts';
+import { bridgesOf } from '../support/engine.ts';
 import { makeNetwork, type Network } from '../support/network.ts';
 import type { Relay } from '../support/relay.ts';
 import { describeLateWorker } from './support/late-worker.ts';
@@ -30,6 +31,8 @@ describeLateWorker('cut off the network', {
       TEMPORAL_ADDRESS: toTemporal.address,
       DATABASE_URL: `postgresql://postgres@${toPostgres.address}/${database}`,
     };
+    // A worker refuses to start where its engine's networks are not.
+    for (const bridge of await bridgesOf(installation.id)) await network.feign(bridge);
     return installation.start('worker', wired, network.enter);
   },
   async takeAway() {

@@ -122,7 +122,7 @@ describe('an agent that leaves processes of every kind behind', () => {
     const id = await start(server, 'spenders', { env: { seed: 1 } });
     const container = await spending(id);
     // Seen when everything is over but the sandbox's own end.
-    const removing = proxy.cutAt(/^DELETE \/containers\/harbor-/, 'request');
+    const removing = proxy.cutAt(new RegExp(`^DELETE /containers/${container}`), 'request');
     await server.client.cancel(id);
     await removing;
     expect(await processesIn(container)).toHaveLength(2);

@@ -48,6 +48,7 @@ export async function runTests(
   await provider.put(sandbox, harborFolder, tests, scope.signal);
   const testsUser = settings.testsUser ?? '0';
   const staged = await command(`stage-${nonce}`, stage(nonce, testsUser), '0', output.length, scope.signal);
+  refuseAnew(staged);
   if (staged.kind !== 'exited' || staged.exitCode !== 0) {
     await output.finish();
     throw new HarborError('verifier_failed', `the tests could not be put in their place: ${output.tail.slice(-500)}`);
@@ -66,7 +67,14 @@ export async function runTests(
   if (end.kind === 'exited') return end.exitCode;
   // The worker that stopped them did not live to say so.
   if (millisecondsLeft(begun, settings.testsTimeoutSeconds) <= 0) throw timedOut(settings.testsTimeoutSeconds);
+  refuseAnew(end);
   throw new HarborError('verifier_failed', 'the tests were killed from outside');
+}
+
+/** As by a worker that meant to end the agent, and slept or was cut off just before it did: no fault of the tests. */
+function refuseAnew(end: CommandEnd): void {
+  if (end.kind === 'exited' || !end.startedAnew) return;
+  throw new HarborError('sandbox_lost', 'the sandbox was started anew while the tests ran in it');
 }
 
 /** The agent may have prepared these places: links, files of other users, whole folders. */

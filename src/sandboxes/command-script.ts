@@ -104,6 +104,11 @@ h_alive() {
   return $h_found
 } 2>/dev/null
 
+# Whether the box was started anew since the runner was: its first process is the younger one.
+h_anew() {
+  read -r h_pid h_since h_fd <"$h_dir/pid" && [ "$h_since" != 0 ] && h_stat 1 && [ "$h_start" -gt "$h_since" ]
+} 2>/dev/null
+
 # A fifth of a second, a half, then always one; less when the command ends. Where sleep knows no fractions it fails at
 # once, and the first two pauses fall out. Fails when the reader is gone, which is looked at from the second time on:
 # most commands are over before.
@@ -152,6 +157,7 @@ h_follow() {
     if [ -n "$h_dead" ]; then
       [ -z "$h_open" ] || { h_size none - && h_emit "$h_word"; }
       h_end=cut-off
+      h_anew && h_end='cut-off anew'
       break
     fi
     h_alive

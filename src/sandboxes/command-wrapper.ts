@@ -113,6 +113,7 @@ export class FollowDecoder {
 
 function parseEnd(line: string): CommandEnd | undefined {
   if (line === 'cut-off') return { kind: 'cut-off' };
+  if (line === 'cut-off anew') return { kind: 'cut-off', startedAnew: true };
   const [word, exitCode, outputBytes, oomKills, peak, nanoseconds, ...more] = line.split(' ');
   if (word !== 'exit' || more.length > 0) return undefined;
   const [code, bytes] = [figure(exitCode), figure(outputBytes)];

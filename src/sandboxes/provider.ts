@@ -209,7 +209,13 @@ export interface RunRequest {
 }
 
 /** `exited`: an exit code was written. `cut-off`: neither an exit code nor the process is left. */
-export type CommandEnd = CommandExit | { readonly kind: 'cut-off' };
+export type CommandEnd = CommandExit | CommandCutOff;
+
+export interface CommandCutOff {
+  readonly kind: 'cut-off';
+  /** The sandbox was started anew since, as `quiesce` does it. Absent: it was not, or that cannot be seen there. */
+  readonly startedAnew?: true;
+}
 
 export interface CommandExit {
   readonly kind: 'exited';

@@ -58,7 +58,7 @@ export function quiesceContract(fixture: Fixture): void {
       await startIn(box, 'echo said before; echo ready; sleep 1000', id);
       await fixture.provider.quiesce(box, never());
       const { end, text } = await fixture.run(box, 'echo another', { id });
-      expect(end).toEqual({ kind: 'cut-off' });
+      expect(end).toEqual({ kind: 'cut-off', startedAnew: true });
       expect(text).toBe('said before\nready\n');
     });
 

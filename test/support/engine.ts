@@ -43,6 +43,13 @@ export async function everythingOf(installation: string): Promise<readonly strin
   return lists.flatMap((names) => names.split('\n').filter((name) => name !== '')).toSorted();
 }
 
+/** This machine's interfaces on an installation's networks. */
+export async function bridgesOf(installation: string): Promise<readonly string[]> {
+  const ids = await docker('network', 'ls', '--quiet', '--filter', `label=harbor.installation=${installation}`);
+  const name = '{{index .Options "com.docker.network.bridge.name"}}';
+  return (await docker('network', 'inspect', '--format', name, ...ids.split('\n'))).split('\n');
+}
+
 /** Ends a container as if it had crashed. */
 export async function killContainer(container: string): Promise<void> {
   await docker('kill', container);
@@ -70,6 +77,11 @@ export async function removeEverything(installation: string): Promise<void> {
     const ids = (await docker(...find, ...filter)).split('\n').filter((line) => line !== '');
     for (const id of new Set(ids)) await docker(...remove, id).catch(() => '');
   }
+}
+
+/** The command lines of a container's processes, as the engine sees them from outside. */
+export async function processesIn(container: string): Promise<readonly string[]> {
+  return (await docker('top', container, '-eo', 'pid,args')).split('\n').slice(1);
 }
 
 /** Asks again and again whether a path is there, for `eventually`. */

@@ -7,6 +7,7 @@ import { environment, harborProgram } from './server.ts';
 
 export interface RoleProcess {
   readonly url: string;
+  readonly pid: number;
   /** Where it is scraped. */
   readonly metrics: string;
   /** Sends a signal to the process alone. */
@@ -22,17 +23,16 @@ export interface RoleProcess {
 const readySchema = z.object({ url: z.string(), metrics: z.string() });
 
 /**
- * A real `harbor api`, `worker` or `interceptor`, started by the words of `within` before its own. Rejects with what it said
- * where it does not come to serve.
+ * A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. `enter`: words
+ * before the command, of a program that becomes it.
  */
 export async function startRole(
   role: string,
   home: string,
   more: Readonly<Record<string, string>>,
-  within: readonly string[] = [],
+  enter: readonly string[] = [],
 ): Promise<RoleProcess> {
-  const [program, ...args] =
-    within[0] === undefined ? [harborProgram, role] : [within[0], ...within.slice(1), harborProgram, role];
+  const [program, ...args] = [...enter, harborProgram, role];
   const child: ChildProcess = spawn(program, args, {
     env: environment(home, more),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,9 +54,12 @@ export async function startRole(
     ended: exited.then(([code]) => (typeof code === 'number' ? code : null)),
     said: () => said,
     kill: (signal) => void child.kill(signal),
+    pid: child.pid ?? 0,
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill(signal);
+      // One that was stopped hears of it only when it goes on.
+      child.kill('SIGCONT');
       await exited;
     },
   };

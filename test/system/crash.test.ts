@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { containersOf, execIn, removeEverything, runningContainersOf, stateOf } from '../support/engine.ts';
+import { containersOf, docker, execIn, removeEverything, runningContainersOf, stateOf } from '../support/engine.ts';
 import { deploy, eventually, plainDockerfile } from '../support/project.ts';
 import { makeHome, startServer, type TestServer } from '../support/server.ts';
 
@@ -87,10 +87,7 @@ describe('harbor up killed while an agent works', () => {
 describe('harbor up killed while the tests run', () => {
   test('goes on with the same tests after a restart, and ends none of them', async () => {
     await server.client.startRollout('judged', { rollout_id: 'tested', env: { seed: 1 } });
-    const container = await eventually('the tests to start', async () => {
-      const [only] = (await runningContainersOf(server.installation.id)).filter((name) => name.includes('tested'));
-      return only && (await execIn(only, 'cat /app/tested 2>/dev/null || true')) === 'start' && only;
-    });
+    const container = await testsIn('tested', 1);
     await server.kill('SIGKILL');
     server = await startServer(home);
     await eventually(
@@ -106,6 +103,34 @@ describe('harbor up killed while the tests run', () => {
       reward_info: { outcome_objectives: { starts: 1 } },
     });
     expect(await text(server.client.rolloutLog('tested', { stream: 'tests' }))).toBe('testing\ntested\n');
+  });
+});
+
+/** The sandbox of an attempt in which the tests of a rollout have begun, once. */
+const testsIn = (rolloutId: string, attempt: number) =>
+  eventually('the tests to start', async () => {
+    const running = await runningContainersOf(server.installation.id);
+    const box = running.find((name) => name.includes(`-${rolloutId}-a${attempt}-`));
+    return box && (await execIn(box, 'cat /app/tested 2>/dev/null || true')) === 'start' && box;
+  });
+
+describe('tests whose sandbox was started anew beneath them', () => {
+  test('did not fail: they are run again in another attempt', { timeout: 120_000 }, async () => {
+    await server.client.startRollout('judged', { rollout_id: 'anew', env: { seed: 1 } });
+    const container = await testsIn('anew', 1);
+    await server.kill('SIGKILL');
+    await docker('restart', '--time', '0', container);
+    server = await startServer(home);
+    await execIn(await testsIn('anew', 2), 'touch /app/tests-finish');
+    await eventually('the rollout to end', async () => (await server.client.rollout('anew')).closed_at !== null);
+    expect(await server.client.rollout('anew')).toMatchObject({
+      status: 'completed',
+      attempts: [
+        { attempt: 1, failure: { class: 'sandbox_lost', message: expect.stringContaining('started anew') } },
+        { attempt: 2, failure: null },
+      ],
+      reward_info: { outcome_objectives: { starts: 1 } },
+    });
   });
 });
 

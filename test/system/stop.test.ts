@@ -1,7 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FaultyProvider, startFaultyProvider } from '../agents/support/faulty-provider.ts';
-import { execIn, removeEverything } from '../support/engine.ts';
+import { execIn, processesIn, removeEverything } from '../support/engine.ts';
+import { EngineProxy } from '../support/engine-proxy.ts';
 import { deploy, eventually } from '../support/project.ts';
 import { containerOf, start, tidy } from '../support/running.ts';
 import { makeHome, startServer, type TestServer } from '../support/server.ts';
@@ -45,12 +47,14 @@ printf '{"alive":%s,"changed":%s}' $alive "$(grep -c changed /app/notes.txt)" > 
 `;
 
 let home: string;
+let proxy: EngineProxy;
 let server: TestServer;
 let provider: FaultyProvider;
 const undone: (() => Promise<void> | void)[] = [];
 
 beforeAll(async () => {
   home = await makeHome();
+  proxy = await EngineProxy.start();
   const script = { turns: [{ say: 'hello' }] };
   provider = await startFaultyProvider(
     script,
@@ -59,6 +63,7 @@ beforeAll(async () => {
   );
   const { baseUrl, apiKey } = provider.upstreams.openai;
   server = await startServer(home, {
+    DOCKER_HOST: `unix://${proxy.socketPath}`,
     OPENAI_API_KEY: apiKey,
     OPENAI_BASE_URL: baseUrl,
   });
@@ -82,6 +87,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.kill('SIGTERM');
   await removeEverything(server.installation.id);
+  await proxy[Symbol.asyncDispose]();
   for (const undo of undone) await undo();
   await rm(home, { recursive: true, force: true });
 });
@@ -92,6 +98,8 @@ async function spending(id: string): Promise<string> {
   await eventually('all to spend', async () => (await execIn(container, 'ls /tmp')).match(/spent-by/g)?.length === 3);
   return container;
 }
+
+const diffOf = (id: string) => text(server.client.artifact(id, 1, 'workdir.diff'));
 
 describe('an agent that leaves processes of every kind behind', () => {
   test('has none of them beside its tests when its time is up', { timeout: 120_000 }, async () => {
@@ -107,5 +115,23 @@ describe('an agent that leaves processes of every kind behind', () => {
       usage: { llm_calls: provider.log.length - before },
     });
     expect(rollout.usage.llm_calls).toBeGreaterThanOrEqual(3);
+  });
+
+  test('has none of them when it is cancelled, and what it did is kept', { timeout: 120_000 }, async () => {
+    const before = provider.log.length;
+    const id = await start(server, 'spenders', { env: { seed: 1 } });
+    const container = await spending(id);
+    // Seen when everything is over but the sandbox's own end.
+    const removing = proxy.cutAt(new RegExp(`^DELETE /containers/${container}`), 'request');
+    await server.client.cancel(id);
+    await removing;
+    expect(await processesIn(container)).toHaveLength(2);
+    expect((await processesIn(container)).filter((line) => /spender|agent/.test(line))).toEqual([]);
+    await proxy.mend();
+    const rollout = await tidy(server, id);
+    expect(rollout).toMatchObject({ status: 'cancelled', usage: { llm_calls: provider.log.length - before } });
+    expect(rollout.reward_info.outcome_reward).toBeNull();
+    expect(await text(server.client.rolloutLog(id))).toBe('working\n');
+    expect(await diffOf(id)).toContain('-new\n+changed\n');
   });
 });

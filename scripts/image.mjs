@@ -17,8 +17,10 @@ mkdirSync(image);
 for (const name of ['bin', 'dist', 'examples', 'package.json', 'package-lock.json', '.npmrc', 'node_modules']) {
   cpSync(join(root, name), join(image, name), { recursive: true, verbatimSymlinks: true });
 }
-// npm trusts it where it is there, and it tells of what the checkout has.
-rmSync(join(modules, '.package-lock.json'), { force: true });
+// Caches of the tools that were run here; and npm's list, which it trusts where it is there, of what the checkout has.
+for (const name of readdirSync(modules)) {
+  if (name.startsWith('.') && name !== '.bin') rmSync(join(modules, name), { recursive: true });
+}
 const { status, error } = spawnSync(
   'npm',
   ['prune', '--omit=dev', '--offline', '--ignore-scripts', '--loglevel=error'],

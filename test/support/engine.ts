@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { lowerFirewall } from '../../src/sandboxes/docker/firewall.ts';
 
 const run = promisify(execFile);
 
@@ -60,7 +61,7 @@ export async function inspected(container: string): Promise<string> {
   return docker('inspect', container);
 }
 
-/** Removes all that an installation has at the engine, so that a machine does not fill up with what tests left. */
+/** Removes all that an installation has at the engine, and its firewall, so that a machine does not fill up with what tests left. */
 export async function removeEverything(installation: string): Promise<void> {
   const filter = ['--filter', `label=harbor.installation=${installation}`, '--quiet'];
   for (const [find, remove] of [
@@ -77,6 +78,7 @@ export async function removeEverything(installation: string): Promise<void> {
     const ids = (await docker(...find, ...filter)).split('\n').filter((line) => line !== '');
     for (const id of new Set(ids)) await docker(...remove, id).catch(() => '');
   }
+  await lowerFirewall(installation);
 }
 
 /** The command lines of a container's processes, as the engine sees them from outside. */

@@ -27,7 +27,7 @@ export interface TestInstallation {
   readonly client: HarborClient;
   readonly temporalClient: Client;
   readonly db: Db;
-  start(role: string, more?: Readonly<Record<string, string>>, enter?: readonly string[]): Promise<RoleProcess>;
+  start(role: string, more?: Readonly<Record<string, string>>, within?: readonly string[]): Promise<RoleProcess>;
   end(role: RoleProcess, signal: NodeJS.Signals): Promise<void>;
   /** Uploads files under a name and has a worker build them. */
   deploy(name: string, files: Files): Promise<void>;
@@ -74,8 +74,8 @@ async function makeInstallation(held: AsyncDisposableStack): Promise<TestInstall
   await migrate(db);
 
   const running = new Set<RoleProcess>();
-  const start: TestInstallation['start'] = async (role, more = {}, enter = []) => {
-    const started = await startRole(role, home, { ...settings, ...more }, enter);
+  const start: TestInstallation['start'] = async (role, more = {}, within = []) => {
+    const started = await startRole(role, home, { ...settings, ...more }, within);
     running.add(started);
     return started;
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll } from 'vitest';
 import { readRoleInstallation } from '../../src/roles/role.ts';
+import { lowerFirewall } from '../../src/sandboxes/docker/firewall.ts';
 import { HarborClient } from '../../src/sdk/client.ts';
 import { packContext } from '../../src/sdk/pack-context.ts';
 import type { Db } from '../../src/store/database.ts';
@@ -27,7 +28,7 @@ export interface TestInstallation {
   readonly client: HarborClient;
   readonly temporalClient: Client;
   readonly db: Db;
-  start(role: string, more?: Readonly<Record<string, string>>, enter?: readonly string[]): Promise<RoleProcess>;
+  start(role: string, more?: Readonly<Record<string, string>>, within?: readonly string[]): Promise<RoleProcess>;
   end(role: RoleProcess, signal: NodeJS.Signals): Promise<void>;
   /** Uploads files under a name and has a worker build them. */
   deploy(name: string, files: Files): Promise<void>;
@@ -55,6 +56,8 @@ async function makeInstallation(held: AsyncDisposableStack): Promise<TestInstall
   const secret = randomBytes(32).toString('hex');
   const { id } = readRoleInstallation({ HARBOR_SECRET: secret });
   held.defer(() => removeEverything(id));
+  // Workers leave it, since they cannot know that they are the last.
+  held.defer(() => lowerFirewall(id));
   const postgres = await startPostgres();
   held.defer(() => postgres.remove());
   const temporal = await startTemporal();
@@ -74,8 +77,8 @@ async function makeInstallation(held: AsyncDisposableStack): Promise<TestInstall
   await migrate(db);
 
   const running = new Set<RoleProcess>();
-  const start: TestInstallation['start'] = async (role, more = {}, enter = []) => {
-    const started = await startRole(role, home, { ...settings, ...more }, enter);
+  const start: TestInstallation['start'] = async (role, more = {}, within = []) => {
+    const started = await startRole(role, home, { ...settings, ...more }, within);
     running.add(started);
     return started;
   };

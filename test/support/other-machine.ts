@@ -13,6 +13,11 @@ export interface OtherMachine {
   readonly ours: string;
   /** Words before a command that is to run over there; files are this machine's. */
   readonly within: readonly string[];
+  /** Has a bridge of that name over there too, to which nothing is joined. */
+  feign(bridge: string): Promise<void>;
+  /** From now on no packet passes the cable; nobody is told. */
+  cut(): Promise<void>;
+  mend(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -35,6 +40,9 @@ export async function otherMachine(): Promise<OtherMachine> {
     secondAddress,
     ours,
     within: ['ip', 'netns', 'exec', name],
+    feign: async (bridge) => void (await ip('-n', name, 'link', 'add', bridge, 'type', 'bridge')),
+    cut: async () => void (await ip('-n', name, 'link', 'set', far, 'down')),
+    mend: async () => void (await ip('-n', name, 'link', 'set', far, 'up')),
     // The cable goes with its end.
     remove: async () => void (await ip('netns', 'delete', name)),
   };

@@ -23,16 +23,16 @@ export interface RoleProcess {
 const readySchema = z.object({ url: z.string(), metrics: z.string() });
 
 /**
- * A real `harbor api`, `worker` or `interceptor`. Rejects with what it said where it does not come to serve. `enter`: words
- * before the command, of a program that becomes it.
+ * A real `harbor api`, `worker` or `interceptor`, started by the words of `within` before its own. Rejects with what it said
+ * where it does not come to serve.
  */
 export async function startRole(
   role: string,
   home: string,
   more: Readonly<Record<string, string>>,
-  enter: readonly string[] = [],
+  within: readonly string[] = [],
 ): Promise<RoleProcess> {
-  const [program, ...args] = [...enter, harborProgram, role];
+  const [program, ...args] = [...within, harborProgram, role];
   const child: ChildProcess = spawn(program, args, {
     env: environment(home, more),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,19 +1,25 @@
+import type { NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { findEngine } from '../../src/embedded/engine.ts';
 import { bridgesOf } from '../support/engine.ts';
-import { makeNetwork, type Network } from '../support/network.ts';
-import type { Relay } from '../support/relay.ts';
+import { type OtherMachine, otherMachine } from '../support/other-machine.ts';
+import { type Relay, startRelay } from '../support/relay.ts';
 import { describeLateWorker } from './support/late-worker.ts';
 
-let network: Network;
+const held = new AsyncDisposableStack();
+let machine: OtherMachine;
 let toTemporal: Relay;
 
 beforeAll(async () => {
-  network = await makeNetwork();
+  machine = await otherMachine();
+  held.defer(() => machine.remove());
 });
 
-afterAll(() => network[Symbol.asyncDispose]());
+afterAll(() => held.disposeAsync());
+
+/** A way to a server of this machine for who is on the other one. */
+const carry = async (to: NetConnectOpts) => held.use(await startRelay(machine.ours, to));
 
 describeLateWorker('cut off the network', {
   async start(installation) {
@@ -21,10 +27,10 @@ describeLateWorker('cut off the network', {
     const { engine } = await findEngine(process.env, AbortSignal.timeout(30_000));
     if (!engine) throw new Error('there is no engine');
     const { address } = engine;
-    const toEngine = await network.carry('socketPath' in address ? { path: address.socketPath } : address);
+    const toEngine = await carry('socketPath' in address ? { path: address.socketPath } : address);
     const [host = '', port] = temporal.address.split(':');
-    toTemporal = await network.carry({ host, port: Number(port) });
-    const toPostgres = await network.carry({ path: join(postgres.folder, '.s.PGSQL.5432') });
+    toTemporal = await carry({ host, port: Number(port) });
+    const toPostgres = await carry({ path: join(postgres.folder, '.s.PGSQL.5432') });
     const database = /\/(\w+)\?/.exec(settings['DATABASE_URL'] ?? '')?.[1];
     const wired = {
       DOCKER_HOST: `tcp://${toEngine.address}`,
@@ -32,13 +38,13 @@ describeLateWorker('cut off the network', {
       DATABASE_URL: `postgresql://postgres@${toPostgres.address}/${database}`,
     };
     // A worker refuses to start where its engine's networks are not.
-    for (const bridge of await bridgesOf(installation.id)) await network.feign(bridge);
-    return installation.start('worker', wired, network.enter);
+    for (const bridge of await bridgesOf(installation.id)) await machine.feign(bridge);
+    return installation.start('worker', wired, machine.within);
   },
   async takeAway() {
-    await network.cut();
+    await machine.cut();
     // Else Temporal goes on to give it tasks for a minute, each of which has to be missed first.
     toTemporal.drop();
   },
-  giveBack: () => network.mend(),
+  giveBack: () => machine.mend(),
 });

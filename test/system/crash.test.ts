@@ -131,6 +131,7 @@ describe('tests whose sandbox was started anew beneath them', () => {
       ],
       reward_info: { outcome_objectives: { starts: 1 } },
     });
+    await eventually('the sandbox to be gone', async () => (await containersOf(server.installation.id)).length === 0);
   });
 });
 

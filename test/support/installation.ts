@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll } from 'vitest';
 import { readRoleInstallation } from '../../src/roles/role.ts';
-import { lowerFirewall } from '../../src/sandboxes/docker/firewall.ts';
 import { HarborClient } from '../../src/sdk/client.ts';
 import { packContext } from '../../src/sdk/pack-context.ts';
 import type { Db } from '../../src/store/database.ts';
@@ -56,8 +55,6 @@ async function makeInstallation(held: AsyncDisposableStack): Promise<TestInstall
   const secret = randomBytes(32).toString('hex');
   const { id } = readRoleInstallation({ HARBOR_SECRET: secret });
   held.defer(() => removeEverything(id));
-  // Workers leave it, since they cannot know that they are the last.
-  held.defer(() => lowerFirewall(id));
   const postgres = await startPostgres();
   held.defer(() => postgres.remove());
   const temporal = await startTemporal();

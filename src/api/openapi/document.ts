@@ -110,6 +110,6 @@ function describeContent(type: string, schema: z.ZodType | null): JsonObject {
 /** One of the stream: before OpenAPI 3.2 there is no other way to say what a stream is made of. */
 function serverSentEvent(data: z.ZodType): JsonObject {
   const json = { type: 'string', contentMediaType: 'application/json', contentSchema: reference(data) };
-  const properties = { id: { type: 'string' }, event: { type: 'string' }, data: json };
-  return { type: 'object', required: Object.keys(properties), properties };
+  const id = { type: 'string', description: 'From where to go on behind it; what is not kept has none.' };
+  return { type: 'object', required: ['event', 'data'], properties: { id, event: { type: 'string' }, data: json } };
 }

@@ -36,7 +36,7 @@ afterAll(async () => {
 
 test('the image is Harbor with its Node, without root', async () => {
   expect(await docker('run', '--rm', name, '--version')).toMatch(/^\d+\.\d+\.\d+$/);
-  const look = 'id -u; node --version; ls -d /harbor/node_modules/vitest 2>&1';
+  const look = 'id -u; node --version; ls -d /harbor/node_modules/vitest 2>&1 || true';
   const looked = await docker('run', '--rm', '--entrypoint', 'sh', name, '-c', look);
   expect(looked).toMatch(/^10001\nv24\..*\nls: cannot access/);
 });

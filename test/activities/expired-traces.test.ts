@@ -1,39 +1,25 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { removeExpiredTraces } from '../../src/activities/expired-traces.ts';
 import { agentLogId, testsLogId } from '../../src/model/ids.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { callRecord } from '../support/call.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne, endRollout, roomFor, run } from '../support/rollout.ts';
+import { earnedOne, endRollout, insertRollout, roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 const day = 24 * 3_600_000;
 const days = 30;
 let store: TestStore;
-let deploymentId: string;
+let deployment: DeploymentRow;
 
 beforeAll(async () => {
   store = await openTestStore();
-  deploymentId = (await readyDeployment(store, { name: 'env' })).id;
+  deployment = await readyDeployment(store, { name: 'env' });
 });
 afterAll(() => store.close());
 
-const insert = (id: string) =>
-  store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId,
-    deploymentName: 'env',
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: null,
-    request: rolloutRequestSchema.parse({}),
-  });
+const insert = (id: string) => insertRollout(store, deployment, id);
 
 /** A rollout with something of everything that rollouts leave; it ended so many days ago, or not at all. */
 async function rolloutThatEnded(id: string, daysAgo: number | undefined): Promise<void> {

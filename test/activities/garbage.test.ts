@@ -6,11 +6,10 @@ import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collectGarbage } from '../../src/activities/garbage.ts';
 import { agentRegistry } from '../../src/agents/registry.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { snapshotImage } from '../../src/sandboxes/docker/snapshot-name.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne } from '../support/rollout.ts';
+import { earnedOne, insertRollout } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 const { signal } = new AbortController();
@@ -55,20 +54,7 @@ beforeAll(async () => {
   }
   const deployment = await readyDeployment(store, { name: 'env' });
   deploymentId = deployment.id;
-  await store.rollouts.insert({
-    id: `open-${run}`,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: 'env',
-    generation: 1,
-    snapshotName: older,
-    traceCorrelationId: run,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: null,
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, `open-${run}`, { snapshotName: older, model: null });
 });
 afterAll(async () => {
   await subject.close(names);

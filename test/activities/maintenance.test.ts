@@ -12,7 +12,7 @@ import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { removeUsedSandboxes } from '../../src/roles/sandboxes-at-rest.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout, roomFor } from '../support/rollout.ts';
+import { endRollout, insertRollout, roomFor } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 import { startTemporal } from '../support/temporal.ts';
 
@@ -92,21 +92,10 @@ afterAll(async () => {
   await store.close();
 });
 
-async function insertRollout(rolloutId: string): Promise<void> {
+async function insertOne(rolloutId: string): Promise<void> {
   const deployment = await store.deployments.find('default', 'env');
   if (!deployment) throw new Error('no deployment');
-  await store.rollouts.insert({
-    id: rolloutId,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: 'env',
-    generation: 1,
-    snapshotName: deployment.snapshotName ?? '',
-    traceCorrelationId: rolloutId,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt-5-mini',
+  await insertRollout(store, deployment, rolloutId, {
     request: rolloutRequestSchema.parse({
       env: { seed: 1 },
       policy: { config: { model: 'gpt-5-mini' } },
@@ -117,7 +106,7 @@ async function insertRollout(rolloutId: string): Promise<void> {
 
 /** A rollout that is at work in its first attempt, in a workflow that no worker of this test carries on. */
 async function rolloutAtWork(rolloutId: string, workflowId = `rollout/${rolloutId}`) {
-  await insertRollout(rolloutId);
+  await insertOne(rolloutId);
   const handle = await client.workflow.start('rollout', {
     taskQueue: 'nobody',
     workflowId,
@@ -184,7 +173,7 @@ describe('the reconciler', () => {
   });
 
   test('closes one whose workflow Temporal does not know as our own failure', async () => {
-    await insertRollout(id('vanished'));
+    await insertOne(id('vanished'));
     await reconcile(deps, scope, later(5));
     expect(await store.rollouts.find(id('vanished'))).toMatchObject({
       status: 'failed',
@@ -194,7 +183,7 @@ describe('the reconciler', () => {
   });
 
   test('gives one that was just made the time to start', async () => {
-    await insertRollout(id('young'));
+    await insertOne(id('young'));
     await reconcile(deps, scope);
     expect(await store.rollouts.find(id('young'))).toMatchObject({ status: 'queued', closedAt: null });
     await reconcile(deps, scope, later(5));

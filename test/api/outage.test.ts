@@ -7,7 +7,6 @@ import { agentRegistry } from '../../src/agents/registry.ts';
 import { createApi } from '../../src/api/app.ts';
 import { waitForEnd } from '../../src/api/rollout-wait.ts';
 import { isOutage } from '../../src/model/outage.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { fileBlobs } from '../../src/store/file-blobs.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPostgresDatabase } from '../../src/store/postgres-database.ts';
@@ -15,7 +14,7 @@ import { createStore, type Store } from '../../src/store/store.ts';
 import { useApi } from '../support/api.ts';
 import { readyDeployment } from '../support/deployment.ts';
 import { createDatabase, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { earnedOne, roomFor } from '../support/rollout.ts';
+import { earnedOne, insertRollout, roomFor } from '../support/rollout.ts';
 
 const api = useApi();
 const key = 'a-key-that-is-long-enough';
@@ -62,20 +61,7 @@ test('a request that the database is away for gets 503 and when to come again, t
 
 test('who waits for the end of a rollout goes on waiting while the database is away', async () => {
   const deployment = await readyDeployment(store, { name: 'env' });
-  await store.rollouts.insert({
-    id: 'r1',
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: 'env',
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: 'r1',
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, 'r1');
   await postgres.stop();
   const end = waitForEnd(deps(), 'r1', new AbortController().signal);
   await expect(store.rollouts.find('r1')).rejects.toSatisfy(isOutage);

@@ -3,10 +3,9 @@ import { meteredSink } from '../../src/metrics/call-metrics.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { meteredRollouts } from '../../src/metrics/rollout-metrics.ts';
 import { measureStore } from '../../src/metrics/store-metrics.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { callRecord } from '../support/call.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne, roomFor, run, small } from '../support/rollout.ts';
+import { earnedOne, insertRollout, roomFor, run, small } from '../support/rollout.ts';
 import { readScrape } from '../support/scrape.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
@@ -19,20 +18,7 @@ afterAll(() => store.close());
 
 async function insert(id: string): Promise<void> {
   const deployment = await readyDeployment(store, { name: `env-${id}` });
-  await store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: deployment.name,
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt-5-mini',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, id);
   await store.db.updateTable('rollouts').set(small).where('id', '=', id).execute();
 }
 

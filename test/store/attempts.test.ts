@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { agentLogId } from '../../src/model/ids.ts';
 import type { SessionResume } from '../../src/model/resume.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout } from '../support/rollout.ts';
+import { endRollout, insertRollout } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -20,20 +19,7 @@ beforeEach(async () => {
     (await store.deployments.find('default', 'env')) ?? (await readyDeployment(store, { name: 'env' }));
   count += 1;
   id = `r${count}`;
-  await store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: deployment.name,
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt-5-mini',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, id);
   await store.attempts.begin(id, 1, 'box');
 });
 

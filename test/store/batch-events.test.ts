@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { newBatch } from '../support/batch.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne, endRollout, roomFor, run } from '../support/rollout.ts';
+import { earnedOne, endRollout, insertRollout, roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -115,20 +114,7 @@ describe('the events of a batch', () => {
 
   test('are none of rollouts that belong to no batch', async () => {
     await newBatch(store, deployment, id);
-    await store.rollouts.insert({
-      id: `${id}-alone`,
-      organization: 'default',
-      deploymentId: deployment.id,
-      deploymentName: 'env',
-      generation: 1,
-      snapshotName: 'snapshot-of-env',
-      traceCorrelationId: id,
-      comparison: null,
-      seed: 1,
-      agent: 'codex',
-      model: 'gpt',
-      request: rolloutRequestSchema.parse({}),
-    });
+    await insertRollout(store, deployment, `${id}-alone`);
     expect(await places()).toEqual([1]);
   });
 });

@@ -1,36 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
+import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { earnedOne, roomFor, run } from '../support/rollout.ts';
+import { earnedOne, insertRollout, roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
-let deploymentId: string;
+let deployment: DeploymentRow;
 let count = 0;
 let id: string;
 
 beforeAll(async () => {
   store = await openTestStore();
-  deploymentId = (await readyDeployment(store, { name: 'env' })).id;
+  deployment = await readyDeployment(store, { name: 'env' });
 });
 afterAll(() => store.close());
 beforeEach(async () => {
   count += 1;
   id = `r${count}`;
-  await store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId,
-    deploymentName: 'env',
-    generation: 1,
-    snapshotName: 'snapshot-of-env',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, id);
 });
 
 const notice = (message: string) => ({ key: message, attempt: 1, content: { type: 'notice', message } as const });

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Capacity } from '../../src/model/capacity.ts';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import type { RolloutResult } from '../../src/model/result.ts';
 import { noUsage, type RolloutStatus } from '../../src/model/rollout.ts';
 import type { RolloutRow } from '../../src/store/rollouts.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { roomFor, run, small } from '../support/rollout.ts';
+import { insertRollout, roomFor, run, small } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -30,20 +29,7 @@ async function insert(
 ): Promise<string> {
   count += 1;
   const id = `r${String(count).padStart(4, '0')}`;
-  await store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: deployment.name,
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt-5-mini',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, id);
   if (Object.keys(marks).length > 0) await store.db.updateTable('rollouts').set(marks).where('id', '=', id).execute();
   return id;
 }

@@ -1,9 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import { readyDeployment } from '../support/deployment.ts';
-import { endRollout, roomFor, run } from '../support/rollout.ts';
+import { endRollout, insertRollout, roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 
 let store: TestStore;
@@ -34,20 +33,7 @@ const release = (connection: string) => store.unkeyedRequests.release({ fingerpr
 const deliver = (connection: string) => store.unkeyedRequests.deliver({ fingerprint, connection });
 
 async function begin(id: string): Promise<void> {
-  await store.rollouts.insert({
-    id,
-    organization: 'default',
-    deploymentId: deployment.id,
-    deploymentName: deployment.name,
-    generation: 1,
-    snapshotName: 'snapshot',
-    traceCorrelationId: id,
-    comparison: null,
-    seed: 1,
-    agent: 'codex',
-    model: 'gpt-5-mini',
-    request: rolloutRequestSchema.parse({}),
-  });
+  await insertRollout(store, deployment, id);
   await store.rollouts.admit(id, run(id), roomFor(100));
 }
 

@@ -9,6 +9,7 @@ import { enter } from './enter.ts';
 import type { StoredRollout } from './planning.ts';
 import { harborFolder } from './sandbox-layout.ts';
 import { hasToStop, standingOf } from './standing.ts';
+import { leastLookMs, millisecondsLeft } from './time-left.ts';
 
 /** Why an agent was ended from outside. */
 export type Stopped = 'timeout' | 'cancelled' | undefined;
@@ -42,7 +43,7 @@ export interface AgentSession {
 export async function followCommand(session: AgentSession, command: SessionCommand): Promise<Followed> {
   const { deps, rollout, row, scope } = session;
   const { signal } = scope;
-  for (let left = millisecondsLeft(rollout, row, row.pausedMs); ;) {
+  for (let left = agentMsLeft(rollout, row, row.pausedMs); ;) {
     const deadline = AbortSignal.timeout(left);
     try {
       return { end: await run(session, command, AbortSignal.any([signal, deadline])), stopped: undefined };
@@ -53,7 +54,7 @@ export async function followCommand(session: AgentSession, command: SessionComma
         // A worker that slept over its agent's end must not stop the tests that another one runs there meanwhile.
         await enter(deps.store, row, 'running', scope);
         if ((await standingOf(deps.client, scope)) === 'superseded') throw error;
-        left = millisecondsLeft(rollout, row, await timeNotItsOwn(deps, row));
+        left = agentMsLeft(rollout, row, await timeNotItsOwn(deps, row));
         if (left > leastLookMs) continue;
       }
       await stopAgent(deps, row);
@@ -99,13 +100,9 @@ function run(
   });
 }
 
-/** An agent whose time is up by the clock may have ended in time, with nobody there to see it: so long is looked. */
-const leastLookMs = 1000;
-
 /** Time that the agent has left. */
-function millisecondsLeft({ plan }: StoredRollout, { agentStartedAt }: AttemptRow, notItsOwn: number): number {
-  const used = Date.now() - (agentStartedAt?.getTime() ?? Date.now()) - notItsOwn;
-  return Math.max(leastLookMs, Math.ceil(plan.timeoutSeconds * 1000 - used));
+function agentMsLeft({ plan }: StoredRollout, { agentStartedAt }: AttemptRow, notItsOwn: number): number {
+  return Math.max(leastLookMs, millisecondsLeft(plan.timeoutSeconds, agentStartedAt, notItsOwn));
 }
 
 /** Milliseconds in which the agent could do nothing: its sandbox was paused, or nobody served it, or both at once. */

@@ -1,6 +1,6 @@
 import type { AgentRegistry } from '../agents/registry.ts';
 import { toolboxHash } from '../agents/toolbox.ts';
-import type { Leftover, SnapshotFacts, Toolbox } from '../sandboxes/provider.ts';
+import { type Leftover, type Toolbox, usualFacts } from '../sandboxes/provider.ts';
 import type { ActivityScope } from './activity.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -42,7 +42,7 @@ export async function sweepLeftovers(
 /** Those of every agent, for every kind of image. */
 function toolboxesOf(agents: AgentRegistry): readonly Pick<Toolbox, 'name' | 'hash'>[] {
   const kinds = (['x64', 'arm64'] as const).flatMap((architecture) =>
-    (['glibc', 'musl', 'none'] as const).map((libc) => ({ ...anyImage, architecture, libc })),
+    (['glibc', 'musl', 'none'] as const).map((libc) => ({ ...usualFacts, architecture, libc })),
   );
   return agents.names.flatMap((name) => {
     const agent = agents.byName(name);
@@ -53,15 +53,3 @@ function toolboxesOf(agents: AgentRegistry): readonly Pick<Toolbox, 'name' | 'ha
     });
   });
 }
-
-const anyImage: SnapshotFacts = {
-  architecture: 'x64',
-  libc: 'glibc',
-  hasShell: true,
-  hasBash: true,
-  hasCxxLibraries: true,
-  isForeign: false,
-  hasRunRollout: false,
-  workdir: '/',
-  user: '',
-};

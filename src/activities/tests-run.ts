@@ -10,6 +10,7 @@ import type { StoredRollout } from './planning.ts';
 import { harborFolder, testsFolder, verifierFolder } from './sandbox-layout.ts';
 import { hasToStop, isLetGo, standingOf } from './standing.ts';
 import { renamedTar } from './tar-files.ts';
+import { leastLookMs, millisecondsLeft } from './time-left.ts';
 
 /** An attempt that is judged by held-back tests. */
 export interface Judged extends AttemptRef {
@@ -66,7 +67,7 @@ export async function runTests(
   });
   if (end.kind === 'exited') return end.exitCode;
   // The worker that stopped them did not live to say so.
-  if (millisecondsLeft(begun, settings.testsTimeoutSeconds) <= 0) throw timedOut(settings.testsTimeoutSeconds);
+  if (testsMsLeft(begun, settings.testsTimeoutSeconds) <= 0) throw timedOut(settings.testsTimeoutSeconds);
   refuseAnew(end);
   throw new HarborError('verifier_failed', 'the tests were killed from outside');
 }
@@ -92,15 +93,9 @@ chmod 755 ${testsFolder}/test.sh`;
 const runTestScript = `
 case "$(head -c 2 ${testsFolder}/test.sh)" in '#!') exec ${testsFolder}/test.sh ;; *) exec sh ${testsFolder}/test.sh ;; esac`;
 
-/** Time that the tests have left, whatever number of workers follow them. */
-function millisecondsLeft(row: AttemptRow, seconds: number): number {
-  const { testsStartedAt, pausedMs, pausedBeforeTestsMs } = row;
-  const used = Date.now() - (testsStartedAt?.getTime() ?? Date.now()) - (pausedMs - pausedBeforeTestsMs);
-  return Math.ceil(seconds * 1000 - used);
-}
-
-/** Tests whose time is up by the clock may have ended in time, with nobody there to see it: so long is looked. */
-const leastLookMs = 1000;
+/** Time that the tests have left. */
+const testsMsLeft = ({ testsStartedAt, pausedMs, pausedBeforeTestsMs }: AttemptRow, seconds: number): number =>
+  millisecondsLeft(seconds, testsStartedAt, pausedMs - pausedBeforeTestsMs);
 
 const timedOut = (seconds: number, cause?: unknown): HarborError =>
   new HarborError('verifier_timeout', `the tests were stopped after ${seconds} seconds`, { cause });
@@ -113,7 +108,7 @@ async function withinTime(
   run: (signal: AbortSignal) => Promise<CommandEnd>,
 ): Promise<CommandEnd> {
   const { signal } = scope;
-  const deadline = AbortSignal.timeout(Math.max(leastLookMs, millisecondsLeft(row, seconds)));
+  const deadline = AbortSignal.timeout(Math.max(leastLookMs, testsMsLeft(row, seconds)));
   try {
     return await run(AbortSignal.any([signal, deadline]));
   } catch (error) {

@@ -11,7 +11,7 @@ import { type Progress, showProgress, silent } from '../embedded/progress.ts';
 import { findProgram, isProgram } from '../embedded/run-command.ts';
 import { ensureTemporalCli } from '../embedded/temporal-cli.ts';
 import { HarborError, invalid } from '../model/errors.ts';
-import type { SnapshotFacts } from '../sandboxes/provider.ts';
+import { type SnapshotFacts, usualFacts } from '../sandboxes/provider.ts';
 
 export interface SetupOptions {
   /** Also what only the tests need. */
@@ -80,17 +80,7 @@ async function ensureTestPrograms(env: NodeJS.ProcessEnv, progress: Progress, si
 
 /** The binaries that these agents need in images of this machine's architecture; most images have glibc. */
 export function toolboxesFor(agents: readonly string[], libc: 'glibc' | 'musl'): ToolboxSource[] {
-  const facts: SnapshotFacts = {
-    architecture: arch() === 'arm64' ? 'arm64' : 'x64',
-    libc,
-    hasShell: true,
-    hasBash: true,
-    hasCxxLibraries: true,
-    isForeign: false,
-    hasRunRollout: false,
-    workdir: '/',
-    user: '',
-  };
+  const facts: SnapshotFacts = { ...usualFacts, architecture: arch() === 'arm64' ? 'arm64' : 'x64', libc };
   return agents.map((name) => {
     const agent = agentRegistry.byName(name);
     if (!agent) throw invalid('agent', `there is no agent named ${name}; there are ${agentRegistry.names.join(', ')}`);

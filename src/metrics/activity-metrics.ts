@@ -22,26 +22,36 @@ export function activityMeter(registry: Registry): ActivityInterceptorsFactory {
   });
   return ({ info: { activityType: activity } }) => ({
     inbound: {
-      async execute(input, next) {
+      execute(input, next) {
         running.inc({ activity });
-        const startedAt = performance.now();
-        let outcome = 'ok';
-        try {
-          return await next(input);
-        } catch (error) {
-          outcome = outcomeOf(error);
-          throw error;
-        } finally {
-          running.dec({ activity });
-          seconds.observe({ activity, outcome }, (performance.now() - startedAt) / 1000);
-        }
+        return untilTried(
+          () => next(input),
+          (outcome, ms) => {
+            running.dec({ activity });
+            seconds.observe({ activity, outcome }, ms / 1000);
+          },
+        );
       },
     },
   });
 }
 
+/** Works on a try of an activity, and says how it ended (`ok`, a failure class, or `interrupted`), and after how many milliseconds. */
+export async function untilTried<T>(work: () => Promise<T>, ended: (outcome: string, ms: number) => void): Promise<T> {
+  const startedAt = performance.now();
+  let outcome = 'ok';
+  try {
+    return await work();
+  } catch (error) {
+    outcome = outcomeOf(error);
+    throw error;
+  } finally {
+    ended(outcome, performance.now() - startedAt);
+  }
+}
+
 /** `ok` aside: the class of the failure, or `interrupted`. */
-export function outcomeOf(error: unknown): string {
+function outcomeOf(error: unknown): string {
   if (!(error instanceof ApplicationFailure)) return 'interrupted';
   return isFailureClass(error.type) ? error.type : 'internal';
 }

@@ -1,6 +1,6 @@
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { outcomeOf } from '../metrics/activity-metrics.ts';
+import { untilTried } from '../metrics/activity-metrics.ts';
 
 /** What has an id that people ask for; all else runs every few seconds, and is for who looks for a fault. */
 const worthTelling = /^(rollout|build|deployment)\/(.+)$/;
@@ -9,27 +9,22 @@ const worthTelling = /^(rollout|build|deployment)\/(.+)$/;
 export function activityLog(logger: Logger): ActivityInterceptorsFactory {
   return ({ info }) => ({
     inbound: {
-      async execute(input, next) {
-        const startedAt = performance.now();
-        let outcome = 'ok';
-        try {
-          return await next(input);
-        } catch (error) {
-          outcome = outcomeOf(error);
-          throw error;
-        } finally {
-          const workflow = info.workflowExecution?.workflowId ?? '';
-          const [, kind, id] = worthTelling.exec(workflow) ?? [];
-          const line = {
-            ...(kind === undefined ? { workflow } : { [kind]: id }),
-            activity: info.activityType,
-            try: info.attempt,
-            outcome,
-            ms: Math.round(performance.now() - startedAt),
-          };
-          logger[kind === undefined ? 'debug' : 'info'](line, 'an activity ended');
-        }
-      },
+      execute: (input, next) =>
+        untilTried(
+          () => next(input),
+          (outcome, ms) => {
+            const workflow = info.workflowExecution?.workflowId ?? '';
+            const [, kind, id] = worthTelling.exec(workflow) ?? [];
+            const line = {
+              ...(kind === undefined ? { workflow } : { [kind]: id }),
+              activity: info.activityType,
+              try: info.attempt,
+              outcome,
+              ms: Math.round(ms),
+            };
+            logger[kind === undefined ? 'debug' : 'info'](line, 'an activity ended');
+          },
+        ),
     },
   });
 }

@@ -140,6 +140,19 @@ export interface SnapshotFacts {
   readonly user: string;
 }
 
+/** Of an image of which nothing is unusual; most have glibc. */
+export const usualFacts: SnapshotFacts = {
+  architecture: 'x64',
+  libc: 'glibc',
+  hasShell: true,
+  hasBash: true,
+  hasCxxLibraries: true,
+  isForeign: false,
+  hasRunRollout: false,
+  workdir: '/',
+  user: '',
+};
+
 export interface SandboxRequest {
   readonly name: string;
   readonly snapshot: string;

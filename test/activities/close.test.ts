@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ActivityScope } from '../../src/activities/activity.ts';
 import { close } from '../../src/activities/close.ts';
-import type { ActivityDeps, AttemptGate } from '../../src/activities/deps.ts';
-import { agentRegistry } from '../../src/agents/registry.ts';
+import type { AttemptGate } from '../../src/activities/deps.ts';
 import { batchWorkflowId } from '../../src/model/ids.ts';
 import type { CollectRequest, Evaluation } from '../../src/model/stages.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
@@ -15,6 +13,7 @@ import { readyDeployment } from '../support/deployment.ts';
 import { roomFor, run } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
+import { activityDeps } from '../support/activity-deps.ts';
 
 let store: TestStore;
 let temporal: TestTemporal;
@@ -46,25 +45,8 @@ const scopeOf = (workflowRunId: string): ActivityScope => ({
   report: () => undefined,
 });
 
-const depsWith = (revoke: AttemptGate['revoke']): ActivityDeps => ({
-  store,
-  client,
-  provider: subject.provider,
-  agents: agentRegistry,
-  ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
-  interceptor: {
-    token: () => '',
-    grant: () => Promise.resolve(),
-    revoke,
-    revokeAndDrain: () => Promise.resolve(),
-    settle: () => Promise.resolve(),
-    absences: () => Promise.resolve([]),
-  },
-  capacity: roomFor(8),
-  disk: { snapshotBytes: undefined },
-  unguessable: (name) => name,
-  logger: pino({ level: 'silent' }),
-});
+const depsWith = (revoke: AttemptGate['revoke']) =>
+  activityDeps({ store, client, provider: subject.provider }, { revoke });
 
 const earned = (reward: number): Evaluation => ({ reward, rewards: { reward }, trust: 'quiesced', failure: null });
 

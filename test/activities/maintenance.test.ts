@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Client, Connection } from '@temporalio/client';
-import { pino } from 'pino';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ActivityScope } from '../../src/activities/activity.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { reconcile, sweep } from '../../src/activities/maintenance.ts';
-import { agentRegistry } from '../../src/agents/registry.ts';
 import { rolloutRequestSchema } from '../../src/model/rollout.ts';
 import { removeUsedSandboxes } from '../../src/roles/sandboxes-at-rest.ts';
 import { dockerSubject, type DockerSubject } from '../contract/docker-subject.ts';
@@ -15,6 +13,7 @@ import { readyDeployment } from '../support/deployment.ts';
 import { endRollout, insertRollout, roomFor } from '../support/rollout.ts';
 import { openTestStore, type TestStore } from '../support/store.ts';
 import { startTemporal } from '../support/temporal.ts';
+import { activityDeps } from '../support/activity-deps.ts';
 
 const scope: ActivityScope = {
   signal: new AbortController().signal,
@@ -61,28 +60,15 @@ beforeAll(async () => {
     onLog: () => undefined,
     signal,
   });
-  deps = {
-    store,
-    client,
-    provider: subject.provider,
-    agents: agentRegistry,
-    ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
-    interceptor: {
-      token: () => '',
-      grant: () => Promise.resolve(),
+  deps = activityDeps(
+    { store, client, provider: subject.provider },
+    {
       revoke: (rolloutId, attempt) => {
         revoked.push(`${rolloutId}.${attempt}`);
         return Promise.resolve();
       },
-      revokeAndDrain: () => Promise.resolve(),
-      settle: () => Promise.resolve(),
-      absences: () => Promise.resolve([]),
     },
-    capacity: roomFor(8),
-    disk: { snapshotBytes: undefined },
-    unguessable: (name) => name,
-    logger: pino({ level: 'silent' }),
-  };
+  );
 });
 
 afterAll(async () => {

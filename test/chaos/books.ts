@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers';
-import { type BatchResult, batchResultSchema } from '../../src/model/batch-responses.ts';
+import type { BatchResult } from '../../src/model/batch-responses.ts';
 import type { BatchLedger } from '../../src/model/ledger-responses.ts';
-import { parseJson } from '../../src/model/json.ts';
 import type { RolloutResponse } from '../../src/model/responses.ts';
 import type { HarborClient, TraceCall } from '../../src/sdk/client.ts';
+import { batchResults } from '../support/batch-results.ts';
 import { isWrongOn, steps } from './environment.ts';
 import { type Asked, askedBy, type UpstreamCall } from './upstream.ts';
 
@@ -22,8 +22,7 @@ interface RolloutBook {
 }
 
 export async function readBooks(client: HarborClient, batchId: string): Promise<Books> {
-  const lines = (await text(client.batchResults(batchId))).split('\n').filter((line) => line !== '');
-  const results = lines.map((line) => parseJson(line, batchResultSchema));
+  const results = await batchResults(client, batchId);
   const rollouts: RolloutBook[] = [];
   for (const { rollout_id: id } of results) {
     const rollout = await client.rollout(id);

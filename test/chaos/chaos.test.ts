@@ -11,10 +11,7 @@ let report: ChaosReport;
 
 beforeAll(async () => {
   world = await World.start();
-  await deployChaos(
-    world,
-    Array.from({ length: rollouts }, (_, n) => n),
-  );
+  await deployChaos(world, rollouts);
   const say = (line: string) => process.stderr.write(`chaos, seed ${seed}: ${line}\n`);
   report = await runChaos(world, { seed, rollouts, chaosSeconds: 120, say });
   if (report.wrong.length > 0) process.stderr.write(world.errors());

@@ -26,10 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     void world[Symbol.asyncDispose]().finally(() => process.exit(130));
   });
 }
-await deployChaos(
-  world,
-  Array.from({ length: rollouts }, (_, n) => n),
-);
+await deployChaos(world, rollouts);
 while (isClean && Date.now() < until) {
   say(`seed ${seed}: ${rollouts} rollouts`);
   const chaosSeconds = (until - Date.now()) / 1000;

@@ -37,9 +37,11 @@ const open = 8;
 /** A batch that is not over then hangs. */
 const patienceSeconds = 1200;
 
-/** Makes the environment that batches of so many seeds run in. */
-export async function deployChaos(world: World, seeds: readonly number[]): Promise<void> {
-  await withFolder(environmentOf(seeds), async (folder) => {
+const seedsOf = (rollouts: number): number[] => Array.from({ length: rollouts }, (_, n) => n);
+
+/** Makes the environment that batches of so many rollouts run in, each with a seed of its own. */
+export async function deployChaos(world: World, rollouts: number): Promise<void> {
+  await withFolder(environmentOf(seedsOf(rollouts)), async (folder) => {
     await using context = await packContext(folder);
     const limits = { timeout_s: 3600, cpu_cores: 1, memory_mb: 512 };
     const description = { name: deployment, dockerfile, entrypoint: '/app/agent.sh', limits };
@@ -55,7 +57,7 @@ export async function deployChaos(world: World, seeds: readonly number[]): Promi
 /** One batch, while things go wrong; and what its books and the provider's say afterwards. */
 export async function runChaos(world: World, options: ChaosOptions): Promise<ChaosReport> {
   const { seed, rollouts, chaosSeconds, say } = options;
-  const seeds = Array.from({ length: rollouts }, (_, n) => n);
+  const seeds = seedsOf(rollouts);
   const started = Date.now();
   const { id } = await world.ask((client) =>
     client.startBatch(deployment, {

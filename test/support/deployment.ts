@@ -1,20 +1,10 @@
 import { createDeploymentSchema } from '../../src/model/deployment.ts';
 import type { Task } from '../../src/model/task.ts';
-import type { SnapshotFacts } from '../../src/sandboxes/provider.ts';
+import { type SnapshotFacts, usualFacts } from '../../src/sandboxes/provider.ts';
 import type { DeploymentRow } from '../../src/store/deployments.ts';
 import type { Store } from '../../src/store/store.ts';
 
-export const plainFacts: SnapshotFacts = {
-  architecture: 'x64',
-  libc: 'glibc',
-  hasShell: true,
-  hasBash: true,
-  hasCxxLibraries: true,
-  isForeign: false,
-  hasRunRollout: false,
-  workdir: '/app',
-  user: '',
-};
+export const plainFacts: SnapshotFacts = { ...usualFacts, workdir: '/app' };
 
 /** A deployment as if it had been built: ready, with a snapshot row, but with nothing at any provider. */
 export async function readyDeployment(

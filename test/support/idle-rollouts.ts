@@ -1,13 +1,12 @@
 import { Context } from '@temporalio/activity';
-import { pino } from 'pino';
 import type { ActivityScope } from '../../src/activities/activity.ts';
 import { reconcileBatch, turnBatch } from '../../src/activities/batch.ts';
 import { steerBatch, tellBatch } from '../../src/activities/batch-steering.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import type { Activities } from '../../src/activities/index.ts';
-import { agentRegistry } from '../../src/agents/registry.ts';
 import { noUsage } from '../../src/model/rollout.ts';
 import { earnedOne, roomFor } from './rollout.ts';
+import { activityDeps } from './activity-deps.ts';
 
 type Idle =
   | 'provision'
@@ -34,23 +33,7 @@ export function idleRollouts(
   held: { readonly gate?: Promise<void> } = {},
 ): IdleRollouts {
   const { store } = parts;
-  const deps: ActivityDeps = {
-    ...parts,
-    agents: agentRegistry,
-    ensureToolbox: () => Promise.reject(new Error('no toolbox is needed here')),
-    interceptor: {
-      token: () => '',
-      grant: () => Promise.resolve(),
-      revoke: () => Promise.resolve(),
-      revokeAndDrain: () => Promise.resolve(),
-      settle: () => Promise.resolve(),
-      absences: () => Promise.resolve([]),
-    },
-    capacity: roomFor(1000),
-    disk: { snapshotBytes: undefined },
-    unguessable: (name) => name,
-    logger: pino({ level: 'silent' }),
-  };
+  const deps = activityDeps(parts, { capacity: roomFor(1000) });
   let running = 0;
   let most = 0;
   const scope = (): ActivityScope => {

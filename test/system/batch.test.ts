@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { batchResultSchema } from '../../src/model/batch-responses.ts';
 import { parseJson } from '../../src/model/json.ts';
 import { ledgerLineSchema } from '../../src/model/ledger-responses.ts';
 import { rolloutSchema } from '../../src/model/responses.ts';
@@ -8,15 +7,10 @@ import { resumingEvents } from '../../src/sdk/events.ts';
 import { reconnecting } from '../../src/sdk/reconnecting.ts';
 import { built, deploy, uploadFolder } from '../support/project.ts';
 import { useServer } from '../support/running.ts';
+import { batchResults, linesOf } from '../support/batch-results.ts';
 
 const server = useServer();
 const example = fileURLToPath(new URL('../../examples/fix-the-bugs', import.meta.url));
-const linesOf = async (bytes: AsyncIterable<Uint8Array>) =>
-  Buffer.concat(await Array.fromAsync(bytes))
-    .toString()
-    .trim()
-    .split('\n');
-
 test('a batch of several policies and samples with a real agent', { timeout: 300_000 }, async () => {
   const { client } = server();
   const { id: deployment } = await built(
@@ -60,7 +54,7 @@ test('a batch of several policies and samples with a real agent', { timeout: 300
   const ended = events.filter((event) => event.type === 'rollout' && event.status === 'completed');
   expect(ended).toHaveLength(8);
 
-  const results = (await linesOf(client.batchResults(id))).map((line) => parseJson(line, batchResultSchema));
+  const results = await batchResults(client, id);
   expect(results.map(({ seed, sample, policy, reward }) => [seed, sample, policy, reward])).toEqual([
     [2, 0, 0, 1],
     [2, 0, 1, 1],

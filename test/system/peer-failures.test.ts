@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { batchResultSchema, batchSchema } from '../../src/model/batch-responses.ts';
+import { batchSchema } from '../../src/model/batch-responses.ts';
 import { parseJson } from '../../src/model/json.ts';
 import type { NewBatch } from '../../src/sdk/client.ts';
+import { batchResults } from '../support/batch-results.ts';
 import { containersOf, execIn, removeEverything, runningContainersOf } from '../support/engine.ts';
 import { EngineProxy } from '../support/engine-proxy.ts';
 import { deploy, eventually, upload } from '../support/project.ts';
@@ -82,8 +82,7 @@ const nothingLeft = (ids: readonly string[]) =>
 
 async function resultsOf(batchId: string) {
   await eventually('the batch to end', async () => (await server.client.batch(batchId)).closed_at !== null, 180);
-  const lines = (await text(server.client.batchResults(batchId))).split('\n').filter((line) => line !== '');
-  return lines.map((line) => parseJson(line, batchResultSchema));
+  return batchResults(server.client, batchId);
 }
 
 /** A batch under a name of the caller's, as a client does it that repeats what it had no answer to. */
@@ -133,8 +132,7 @@ describe('what a peer gets wrong', () => {
       const sandboxes = await agentsOf(ids);
       await finish(sandboxes.slice(0, 2));
       const before = await eventually('two results', async () => {
-        const lines = (await text(server.client.batchResults(id))).split('\n').filter((line) => line !== '');
-        const ended = lines.map((line) => parseJson(line, batchResultSchema)).filter(({ reward }) => reward !== null);
+        const ended = (await batchResults(server.client, id)).filter(({ reward }) => reward !== null);
         return ended.length === 2 && ended;
       });
       await kill();

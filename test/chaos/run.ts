@@ -88,7 +88,18 @@ export async function runChaos(world: World, options: ChaosOptions): Promise<Cha
     enough.abort();
     await chaos.over;
   }
-  await eventually('all sandboxes to be gone', async () => (await containersOf(world.installation)).length === 0, 180);
+  // What a process died over is not told from what one is about to use until it is old: here everything is.
+  await eventually(
+    'all containers to be gone',
+    async () => {
+      const left = await containersOf(world.installation);
+      if (left.length === 0) return true;
+      say(`left to be swept: ${left.join(', ')}`);
+      await world.ask((client) => client.gc({ older_than_s: 0 }));
+      return false;
+    },
+    180,
+  );
   const books = await world.ask((client) => readBooks(client, id));
   const mine = new Set(books.rollouts.map(({ rollout }) => rollout.id));
   const upstream = world.upstream.log.filter(({ asked }) => mine.has(asked.rollout));

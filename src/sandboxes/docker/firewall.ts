@@ -44,8 +44,10 @@ export async function lowerFirewall(installation: string): Promise<void> {
     ['nat', 'PREROUTING', handOn],
     ['nat', 'POSTROUTING', disguise],
   ] as const) {
-    if (!(await isHooked(table, parent, chain))) continue;
-    await iptables('iptables', ['-w', '-t', table, '-D', parent, '-j', chain]);
+    // More than once where several workers hooked it in at the same moment.
+    while (await isHooked(table, parent, chain)) {
+      await iptables('iptables', ['-w', '-t', table, '-D', parent, '-j', chain]);
+    }
   }
   for (const [table, chain] of [
     ['filter', input],
